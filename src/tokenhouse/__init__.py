@@ -1,3 +1,3 @@
-"""Tokenhouse: self-hosted billing of tokens and credits for AI apps."""
+"""Tokenhouse: a self-hosted house for tokens, credits and creators' earnings."""
 
 __version__ = "0.1.0"

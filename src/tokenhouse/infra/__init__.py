@@ -1,0 +1,1 @@
+"""What knows nothing of the business: the database and the kernel."""

@@ -1,0 +1,1 @@
+"""Money, ids, periods, errors, strict JSON and plugins: small, pure, and free of the business."""
