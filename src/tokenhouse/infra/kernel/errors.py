@@ -62,10 +62,8 @@ class InsufficientTokens(TokenhouseError):
 
     status, code, title = 402, "insufficient_tokens", "Insufficient tokens"
 
-    def __init__(
-        self, detail: str, *, required: int, available: int, upgrade_url: str, **extra: object
-    ) -> None:
-        super().__init__(detail, required=required, available=available, upgrade_url=upgrade_url, **extra)
+    def __init__(self, detail: str, *, required: int, available: int, upgrade_url: str) -> None:
+        super().__init__(detail, required=required, available=available, upgrade_url=upgrade_url)
         self.required = required
         self.available = available
         self.upgrade_url = upgrade_url
@@ -127,10 +125,9 @@ class ValidationFailed(TokenhouseError):
         *,
         errors: list[dict[str, str]] | None = None,
         code: str | None = None,
-        **extra: object,
     ) -> None:
         self.errors = errors or []
-        super().__init__(detail, code=code, errors=self.errors, **extra)
+        super().__init__(detail, code=code, errors=self.errors)
 
     @classmethod
     def of(cls, field: str, message: str, *, code: str | None = None) -> "ValidationFailed":
@@ -161,5 +158,5 @@ class Unavailable(TokenhouseError):
 
     status, code, title = 503, "unavailable", "Unavailable for the moment"
 
-    def __init__(self, detail: str, *, retry_after: int = 1, **extra: object) -> None:
-        super().__init__(detail, retry_after=retry_after, **extra)
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
+        super().__init__(detail, retry_after=retry_after)

@@ -41,11 +41,11 @@ def scaled_of(text: str, places: int) -> int:
     """
     found = _DECIMAL.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is not a plain decimal number such as \"0.0001\"")
+        raise ValueError(f'{text!r} is not a plain decimal number such as "0.0001"')
     sign, whole, fraction = found[1], found[2], (found[3] or "").rstrip("0")
     if len(fraction) > places:
         raise ValueError(f"{text!r} has more than {places} decimal places")
-    value = int(whole) * 10**places + int(fraction.ljust(places, "0") or "0")
+    value: int = int(whole) * 10**places + int(fraction.ljust(places, "0") or "0")
     return -value if sign else value
 
 
