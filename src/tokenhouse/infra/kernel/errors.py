@@ -97,7 +97,7 @@ class MethodNotAllowed(TokenhouseError):
 
 
 class Conflict(TokenhouseError):
-    """The state of things forbids it, e.g. hold_ended, capture_exceeds_hold, model_inactive, already_owned."""
+    """The state of things forbids it: hold_ended, capture_exceeds_hold, model_inactive, already_owned."""
 
     status, code, title = 409, "conflict", "Conflict"
 

@@ -77,7 +77,7 @@ def usd_number(nanos: int) -> int | Decimal:
 
 
 def bps_of(text: str) -> int:
-    """Basis points of a multiplier's decimal string ("1.2" is 12 000), exact to four places; else ValueError."""
+    """Basis points of a multiplier's decimal string ("1.2": 12 000), exact to four places; else ValueError."""
     return scaled_of(text, 4)
 
 
