@@ -1,0 +1,74 @@
+"""Every domain package has the same anatomy, and `__init__` is its only door."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from house import tree
+
+ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
+# Folders of plug-ins: a new file there is an extension.
+PLUGIN_FOLDERS = {"policies"}
+# package/file: what it is for
+EXTRA: dict[str, str] = {
+    "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
+    "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
+}
+# What others may import besides the package itself; all of it pure.
+OPEN_MODULES = {"types", "rules", "chart"}
+
+PACKAGES = [pytest.param(path, id=path.name) for path in tree.domain_packages()]
+
+
+def _foreign_imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and module of every import of a domain package."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        yield from ((node.lineno, name) for name in names if name.startswith("tokenhouse.domain."))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_files_are_the_known_ones(package: Path) -> None:
+    for entry in package.iterdir():
+        known = entry.name in (PLUGIN_FOLDERS | {"__pycache__"} if entry.is_dir() else ANATOMY)
+        assert known or f"{package.name}/{entry.name}" in EXTRA, (
+            f"{tree.name(entry)} is not part of a package's anatomy"
+        )
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_init_only_opens_the_door(package: Path) -> None:
+    assert (package / "__init__.py").exists(), f"{package.name} has no door: __init__.py"
+    door = ast.parse((package / "__init__.py").read_text())
+    assert ast.get_docstring(door), f"{package.name}/__init__.py says what the package is for"
+    imported: set[str] = set()
+    exported: list[str] = []
+    for node in door.body[1:]:
+        match node:
+            case ast.ImportFrom(names=names) | ast.Import(names=names):
+                imported |= {alias.asname or alias.name for alias in names}
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
+                exported = ast.literal_eval(value)
+            case _:
+                pytest.fail(f"{package.name}/__init__.py:{node.lineno}: only imports and __all__ stand here")
+    assert set(exported) == imported, f"{package.name}/__init__.py: __all__ names exactly what is imported"
+
+
+def test_nobody_goes_round_a_door() -> None:
+    modules = {(path.name, file.stem) for path in tree.domain_packages() for file in path.glob("*.py")}
+    modules |= {(path.name, folder) for path in tree.domain_packages() for folder in PLUGIN_FOLDERS}
+    for path in tree.PACKAGE.rglob("*.py"):
+        for line, target in _foreign_imports(path):
+            package, _, rest = target.removeprefix("tokenhouse.domain.").partition(".")
+            module = rest.partition(".")[0]
+            inside = path.is_relative_to(tree.DOMAIN / package)
+            closed = (package, module) in modules and module not in OPEN_MODULES
+            assert inside or not closed, (
+                f"{tree.name(path)}:{line}: {target} is private; import from domain.{package}"
+            )
