@@ -27,8 +27,9 @@ _SCHEMAS_WRITTEN = re.compile(
     r"\b(?:create|alter|drop)\s+schema\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)", re.IGNORECASE
 )
 
-_AFTER_ITEM = frozenset(
-    ["where", "on", "using", "join", "left", "right", "inner", "full", "cross", "natural", "group", "order", "limit", "having", "union", "except", "intersect", "window", "for", "returning", "set", "loop", "offset", "fetch", "when", "into"]
+_AFTER_ITEM = re.compile(
+    "where|on|using|join|left|right|inner|full|cross|natural|group|order|limit|having|union|except|intersect"
+    "|window|for|returning|set|loop|offset|fetch|when|into|;"
 )
 # `from` inside these calls is not a table's.
 _FROM_IN_CALL = {"extract", "substring", "trim", "overlay", "position"}
@@ -101,7 +102,7 @@ def _items(tokens: list[str], at: int) -> list[str]:
             depth += 1
         elif token == ")":
             depth -= 1
-        if depth < 0 or (depth == 0 and (token == ";" or token in _AFTER_ITEM)):
+        if depth < 0 or (depth == 0 and _AFTER_ITEM.fullmatch(token)):
             break
         if depth == 0 and token == ",":
             expected = True
