@@ -1,0 +1,308 @@
+"""Connections and transactions on behalf of an actor.
+
+A transaction begins with its signed token in the same round trip and ends with COMMIT or ROLLBACK. A lost
+or absent server becomes :class:`Unavailable` (503, retry in a second): whether a COMMIT under way took
+place is then unknown, and the caller's idempotency key makes the retry safe.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import TransactionStatus
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from tokenhouse.infra.database.token import PLATFORM, Signer
+from tokenhouse.infra.kernel.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tokenhouse.infra.database.queries import Query
+    from tokenhouse.infra.database.token import Actor
+
+R = TypeVar("R")
+Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+
+ISOLATIONS = ("read committed", "repeatable read", "serializable")
+_ENTER = b"select set_config('tokenhouse.token', %s, true)"
+_LOST = ("08", "57P")  # connection exceptions; the server shutting down, crashed or starting
+_PREPARE_AFTER_USES = 2
+_PREPARED_STATEMENTS = 1000  # above the number of our queries: none is ever evicted and planned again
+
+
+class _Integer(Dumper):
+    """Send integers untyped, so that the server infers their type just as it does in the PREPARE test.
+
+    The driver's own dumper names int2, int4 or int8 by value: other overloads, and a plan for each.
+    """
+
+    oid = 0
+
+    def dump(self, obj: int) -> bytes:
+        return b"%d" % obj
+
+
+class _Document(Dumper):
+    """Send a dict as JSON text; the server infers json or jsonb."""
+
+    oid = 0
+
+    def dump(self, obj: dict[str, Any]) -> bytes:
+        return json.dumps(obj, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the five letter SQLSTATE of a database error (``TH402`` ...), or None for anything else."""
+    return error.sqlstate if isinstance(error, psycopg.Error) else None
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether ``error`` says that the server is away, rather than that it refused a statement."""
+    if isinstance(error, PoolTimeout | PoolClosed):
+        return True
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(_LOST)
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """Return what a caller is told when the database is away or too busy."""
+    if isinstance(error, PoolTimeout):
+        detail = "Every database connection is busy or the database is starting. Retry with the same key."
+    else:
+        detail = "The database is not reachable at the moment. Retry with the same idempotency key."
+    return Unavailable(detail, retry_after=1)
+
+
+class Tx:
+    """An open transaction. ``connection`` is its psycopg connection, for what needs one (jobs, COPY)."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        """Wrap a connection inside a transaction; ``Database.transaction`` does it."""
+        self.connection = connection
+
+    async def one(self, query: Query[R], /, **params: object) -> R:
+        """Return the only row. Raises LookupError unless there is exactly one."""
+        rows = await self.all(query, **params)
+        if len(rows) != 1:
+            msg = f"{query.package}: query {query.name} returned {len(rows)} rows, not one"
+            raise LookupError(msg)
+        return rows[0]
+
+    async def first(self, query: Query[R], /, **params: object) -> R | None:
+        """Return the first row, or None without rows."""
+        rows = await self.all(query, **params)
+        return rows[0] if rows else None
+
+    async def all(self, query: Query[R], /, **params: object) -> list[R]:
+        """Return all rows."""
+        if params.keys() != query.params:
+            raise TypeError(_wrong_params(query, params))
+        cursor = self.connection.cursor(row_factory=query.make)
+        await cursor.execute(query.text, params)
+        return await cursor.fetchall()
+
+    async def run(self, query: Query[Any], /, **params: object) -> int:
+        """Run the statement and return how many rows it wrote or selected."""
+        if params.keys() != query.params:
+            raise TypeError(_wrong_params(query, params))
+        cursor = await self.connection.execute(query.text, params)
+        return cursor.rowcount
+
+
+class Database:
+    """A pool of connections of one role, which signs a token for each transaction.
+
+    ``conninfo`` is th_app's or th_worker's. At most ``max_size`` transactions run at once; others wait up to
+    ``wait_seconds`` and then get :class:`Unavailable`.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        signer: Signer,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        wait_seconds: float = 5.0,
+        name: str = "tokenhouse",
+    ) -> None:
+        """Connect to nothing yet; ``open()`` does."""
+        self.signer = signer
+        self.skew_seconds = 0.0
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            conninfo,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": _PREPARE_AFTER_USES,
+                "options": "-c TimeZone=UTC",
+                "application_name": name,
+            },
+            min_size=min_size,
+            max_size=max_size,
+            open=False,
+            configure=self._configure,
+            check=_check,
+            timeout=wait_seconds,
+            # A new request tries again at once; long back-offs only delay the recovery.
+            reconnect_timeout=2.0,
+            name=name,
+        )
+
+    async def open(self) -> Self:
+        """Connect. Raises Unavailable when the server cannot be reached within the waiting time."""
+        try:
+            await self._pool.open(wait=True, timeout=self._pool.timeout)
+        except psycopg.OperationalError as error:
+            await self._pool.close()
+            raise unavailable(error) from error
+        return self
+
+    async def close(self) -> None:
+        """Close every connection; those at work first finish."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        """Open, for ``async with``."""
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close, for ``async with``."""
+        await self.close()
+
+    def token(self, actor: Actor, ttl_seconds: int = 60) -> str:
+        """Return a signed token by the database's clock, for those who use ``connection()``."""
+        return self.signer.sign(actor, ttl_seconds, self.skew_seconds)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """Lend a raw autocommit connection; a transaction left open is rolled back."""
+        connection = await self._take()
+        try:
+            yield connection
+        except BaseException as error:
+            await _rollback(connection)
+            if is_lost(error):
+                raise unavailable(error) from error
+            raise
+        else:
+            if connection.info.transaction_status != TransactionStatus.IDLE:
+                await _rollback(connection)
+        finally:
+            await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def transaction(
+        self, actor: Actor, *, isolation: str = "read committed", ttl_seconds: int = 60
+    ) -> AsyncIterator[Tx]:
+        """Run the block in one transaction that sees ``actor``'s rows; commit unless it raises.
+
+        After ``ttl_seconds`` the token no longer admits to any row: give long jobs more. Raises Unavailable
+        when the server is away, psycopg.Error (see :func:`sqlstate`) for what the database refuses.
+        """
+        if isolation not in ISOLATIONS:
+            msg = f"isolation is one of {ISOLATIONS}"
+            raise ValueError(msg)
+        begin = b"begin" if isolation == "read committed" else f"begin isolation level {isolation}".encode()
+        async with self._transaction(begin, actor, ttl_seconds) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def read(self, actor: Actor, *, ttl_seconds: int = 60) -> AsyncIterator[Tx]:
+        """Like ``transaction``, read only: one consistent snapshot for all its queries."""
+        begin = b"begin isolation level repeatable read read only"
+        async with self._transaction(begin, actor, ttl_seconds) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(self, begin: bytes, actor: Actor, ttl_seconds: int) -> AsyncIterator[Tx]:
+        connection = await self._begin(begin, self.token(actor, ttl_seconds))
+        try:
+            try:
+                yield Tx(connection)
+                await connection.execute(b"commit")
+            except BaseException:
+                await _rollback(connection)
+                raise
+            finally:
+                await self._pool.putconn(connection)
+        except (psycopg.OperationalError, PoolClosed) as error:
+            if is_lost(error):
+                raise unavailable(error) from error
+            raise
+
+    async def _begin(self, begin: bytes, token: str) -> Connection:
+        """Begin on a living connection. A second try is safe here: nothing has been done yet."""
+        for last in (False, True):
+            connection = await self._take()
+            try:
+                async with connection.pipeline():
+                    await connection.execute(begin)
+                    # A bound parameter, never text: other sessions of the role see each other's statements.
+                    await connection.execute(_ENTER, [token])
+            except BaseException as error:
+                await _rollback(connection)
+                await self._pool.putconn(connection)
+                if not is_lost(error):
+                    raise
+                if last:
+                    raise unavailable(error) from error
+            else:
+                return connection
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def _take(self) -> Connection:
+        try:
+            return await self._pool.getconn()
+        except (psycopg.OperationalError, PoolClosed) as error:
+            raise unavailable(error) from error
+
+    async def _configure(self, connection: Connection) -> None:
+        connection.prepared_max = _PREPARED_STATEMENTS
+        adapters = connection.adapters
+        adapters.register_dumper(int, _Integer)
+        adapters.register_dumper(dict, _Document)
+        set_json_loads(json.loads, connection)
+        before = time.time()
+        cursor = await connection.execute("select extract(epoch from clock_timestamp())::float8")
+        row = await cursor.fetchone()
+        if row is not None:
+            self.skew_seconds = row[0] - (before + time.time()) / 2
+
+
+async def _check(connection: Connection) -> None:
+    """Refuse a connection that the server has closed, without a round trip: EOF makes it readable."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)
+    if poll.poll(0):
+        connection.pgconn.consume_input()  # raises OperationalError at EOF; a notice is only taken in
+
+
+async def _rollback(connection: Connection) -> None:
+    """Leave the connection idle, or closed if that fails: the pool then replaces it."""
+    if connection.info.transaction_status == TransactionStatus.IDLE:
+        return
+    try:
+        await connection.execute(b"rollback")
+    except psycopg.Error:
+        await connection.close()
+    except BaseException:
+        await connection.close()
+        raise
+
+
+def _wrong_params(query: Query[Any], params: dict[str, object]) -> str:
+    return f"{query.package}: query {query.name} takes {sorted(query.params)}, got {sorted(params)}"
+
+
+__all__ = ["PLATFORM", "Connection", "Database", "Tx", "is_lost", "sqlstate", "unavailable"]

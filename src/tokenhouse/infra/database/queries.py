@@ -1,0 +1,193 @@
+"""Named queries in plain SQL files.
+
+A file holds blocks like this one; parameters are written ``%(name)s`` and a literal per cent sign ``%%``::
+
+    -- wallets_of : Wallet*
+    -- The wallets of an account.
+    SELECT id, balance FROM wallets.wallet WHERE account_id = %(account_id)s ORDER BY id;
+
+The heading's right side is the row type's name: with ``*`` for any number of rows, without it for at most
+one, ``nothing`` for a statement without rows. Row types are frozen dataclasses whose fields have the
+columns' names and order, or a plain type (``int``, ``str``, ``bool`` ...) for a single column. A test
+PREPAREs every registered query on the migrated schema and compares names and types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from psycopg import AsyncCursor
+
+R = TypeVar("R")
+
+_HEAD = re.compile(r"^-- (\w+) : (\w+)(\*?)[ \t]*\n((?:--.*\n)*)", re.MULTILINE)
+_PARAM = re.compile(r"%(?:\((\w+)\)s|(%))")
+_NOTHING = "nothing"
+
+
+class QueryError(Exception):
+    """A query file or its use is wrong: a defect of the program, never of a request."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Query(Generic[R]):
+    """One named query and the type of its rows. Give it to ``Tx.one``, ``first``, ``all`` or ``run``."""
+
+    package: str
+    name: str
+    text: bytes
+    params: frozenset[str]
+    many: bool
+    row_type: type[Any] | None
+    comment: str
+    make: Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]] = dataclasses.field(repr=False)
+
+    def numbered(self) -> tuple[str, list[str]]:
+        """Return the SQL with ``$1, $2 ...`` and the parameters' names in that order (for PREPARE)."""
+        order: list[str] = []
+
+        def place(match: re.Match[str]) -> str:
+            if match[2]:
+                return "%"
+            if match[1] not in order:
+                order.append(match[1])
+            return f"${order.index(match[1]) + 1}"
+
+        return _PARAM.sub(place, self.text.decode()), order
+
+
+REGISTRY: dict[tuple[str, str], Query[Any]] = {}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Block:
+    row: str
+    many: bool
+    comment: str
+    text: str
+
+
+class Queries:
+    """The queries of one file. ``names`` lists them all, so that a test can find unused ones."""
+
+    def __init__(self, package: str, blocks: dict[str, _Block]) -> None:
+        """Use :func:`load_queries` instead."""
+        self.package = package
+        self._blocks = blocks
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of every query in the file."""
+        return frozenset(self._blocks)
+
+    def rows(self, name: str, row_type: type[R]) -> Query[R]:
+        """Return the query ``name`` whose rows are ``row_type``.
+
+        Raises QueryError when the file has no such query or names another row type.
+        """
+        block = self._block(name)
+        if block.row != row_type.__name__:
+            msg = f"{self.package}: query {name} is of {block.row}, not {row_type.__name__}"
+            raise QueryError(msg)
+        return self._register(name, block, row_type, _row_factory(self.package, name, row_type))
+
+    def nothing(self, name: str) -> Query[None]:
+        """Return the query ``name``, which is marked ``nothing``: it returns no rows that anyone reads."""
+        block = self._block(name)
+        if block.row != _NOTHING:
+            msg = f"{self.package}: query {name} is of {block.row}; use rows()"
+            raise QueryError(msg)
+        return self._register(name, block, None, _no_rows)
+
+    def _block(self, name: str) -> _Block:
+        try:
+            return self._blocks[name]
+        except KeyError:
+            msg = f"{self.package}: there is no query {name}; it has {sorted(self._blocks)}"
+            raise QueryError(msg) from None
+
+    def _register(
+        self,
+        name: str,
+        block: _Block,
+        row_type: type[Any] | None,
+        make: Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], Any]],
+    ) -> Query[Any]:
+        params = frozenset(m[1] for m in _PARAM.finditer(block.text) if m[1])
+        query: Query[Any] = Query(
+            self.package, name, block.text.encode(), params, block.many, row_type, block.comment, make
+        )
+        REGISTRY[self.package, name] = query
+        return query
+
+
+def load_queries(package_file: str, file_name: str = "queries.sql") -> Queries:
+    """Read ``queries.sql`` beside ``package_file`` (give ``__file__``). Raises QueryError if malformed."""
+    folder = Path(package_file).resolve().parent
+    return Queries(_package_name(folder), parse(folder.joinpath(file_name).read_text("utf-8"), folder.name))
+
+
+def parse(text: str, package: str) -> dict[str, _Block]:
+    """Split a query file into its blocks. Raises QueryError for a repeated name, an empty or stray block."""
+    parts = _HEAD.split(text)
+    preamble = [line for line in parts[0].splitlines() if line.strip() and not line.startswith("--")]
+    if preamble:
+        msg = f"{package}: SQL before the first heading: {preamble[0]!r}"
+        raise QueryError(msg)
+    blocks: dict[str, _Block] = {}
+    for name, row, star, comment, body in zip(*[iter(parts[1:])] * 5, strict=True):
+        sql = body.strip().rstrip(";").rstrip()
+        if name in blocks or not sql:
+            msg = f"{package}: query {name} is {'repeated' if name in blocks else 'empty'}"
+            raise QueryError(msg)
+        said = " ".join(line.removeprefix("--").strip() for line in comment.splitlines())
+        blocks[name] = _Block(row, star == "*", said, sql)
+    return blocks
+
+
+def _package_name(folder: Path) -> str:
+    parts = [folder.name]
+    while (folder := folder.parent).joinpath("__init__.py").exists():
+        parts.append(folder.name)
+    return ".".join(reversed(parts))
+
+
+def _no_rows(_cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], None]:
+    return lambda _values: None
+
+
+def _row_factory(
+    package: str, name: str, row_type: type[R]
+) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]]:
+    """Build rows by position, after one check that the columns are the fields in their order."""
+    make: Callable[[Sequence[Any]], Any]
+    if dataclasses.is_dataclass(row_type):
+        wanted = [f.name for f in dataclasses.fields(row_type)]
+
+        def make(values: Sequence[Any]) -> Any:  # noqa: ANN401 - the row type is the caller's
+            return row_type(*values)
+    else:
+        wanted = []
+
+        def make(values: Sequence[Any]) -> Any:  # noqa: ANN401 - a column of any type
+            return values[0]
+
+    checked = False
+
+    def factory(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], R]:
+        nonlocal checked
+        if not checked and cursor.description is not None:
+            got = [column.name for column in cursor.description]
+            if (got != wanted) if wanted else (len(got) != 1):
+                msg = f"{package}: query {name} returns columns {got}, {row_type.__name__} wants {wanted}"
+                raise QueryError(msg)
+            checked = True
+        return make
+
+    return factory
