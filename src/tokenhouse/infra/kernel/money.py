@@ -70,6 +70,12 @@ def usd_text(nanos: int) -> str:
     return scaled_text(nanos, 9, 2)
 
 
+def usd_said(nanos: int) -> str:
+    """Dollars of nano-dollars for people: "$1,000.00", "-$0.0001"."""
+    whole, _, places = usd_text(abs(nanos)).partition(".")
+    return f"{'-' if nanos < 0 else ''}${int(whole):,}.{places}"
+
+
 def usd_number(nanos: int) -> int | Decimal:
     """Dollars of nano-dollars as an exact number: an int where whole, else a Decimal with no spare zeros."""
     whole, rest = divmod(nanos, NANOS)
@@ -77,7 +83,7 @@ def usd_number(nanos: int) -> int | Decimal:
 
 
 def bps_of(text: str) -> int:
-    """Basis points of a multiplier's decimal string ("1.2": 12 000), exact to four places; else ValueError."""
+    """Basis points of a decimal string ("1.2": 12 000), exact to four places, or ValueError."""
     return scaled_of(text, 4)
 
 
