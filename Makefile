@@ -26,12 +26,14 @@ help: ## List the commands
 
 # ---- environment -----------------------------------------------------------------------------------------------------
 
-$(VENV)/.bootstrap: requirements-bootstrap.lock
+$(BIN)/python:
 	@python=$$(for p in "$(PYTHON)" python3.11 python3 python3.12 python3.13 python3.14; do \
 	  [ -n "$$p" ] && "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done || true); \
 	[ -n "$$python" ] || { echo "Tokenhouse needs Python 3.11 or newer: install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }; \
 	echo "Making $(VENV) with $$("$$python" --version)"; \
-	"$$python" -m venv --clear $(VENV)
+	"$$python" -m venv $(VENV)
+
+$(VENV)/.bootstrap: requirements-bootstrap.lock | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
 	@touch $@
 

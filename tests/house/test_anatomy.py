@@ -14,6 +14,7 @@ PLUGIN_FOLDERS = {"policies"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
+    "catalog/document.py": "what a catalog file may say, and its errors",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.
@@ -25,11 +26,12 @@ PACKAGES = [pytest.param(path, id=path.name) for path in tree.domain_packages()]
 def _foreign_imports(path: Path) -> Iterator[tuple[int, str]]:
     """Line and module of every import of a domain package."""
     for node in ast.walk(ast.parse(path.read_text())):
-        names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
         yield from ((node.lineno, name) for name in names if name.startswith("tokenhouse.domain."))
 
 
