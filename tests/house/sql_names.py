@@ -108,7 +108,7 @@ def _items(tokens: list[str], at: int) -> list[str]:
             expected = True
         elif expected and token not in {"only", "lateral"}:
             following = tokens[at + 1] if at + 1 < len(tokens) else ""
-            if re.fullmatch(r"[a-z_]\w*", token) and following not in {"(", "."}:
+            if re.fullmatch(r"[a-z_]\w*", token) and following not in {"(", ".", "from"}:
                 names.append(token)
             expected = False
         at += 1

@@ -15,6 +15,9 @@ PLUGIN_FOLDERS = {"policies"}
 EXTRA: dict[str, str] = {
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
+    "catalog/prices.py": "prices in and out of their written form, which models use too",
+    "catalog/rows.py": "the rows of its tables, to and from its items",
+    "catalog/table.py": "one table of the catalog file, read strictly",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.

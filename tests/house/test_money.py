@@ -1,4 +1,4 @@
-"""No float touches money: the domain and the kernel's money know integers only."""
+"""No float touches money: the domain and the kernel's money make none. A time from the database may be one."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def _inexact(path: Path) -> Iterator[str]:
         match node:
             case (
                 ast.Constant(value=float())
-                | ast.Name(id="float")
+                | ast.Call(func=ast.Name(id="float"))
                 | ast.BinOp(op=ast.Div())
                 | ast.AugAssign(op=ast.Div())
             ):

@@ -46,6 +46,7 @@ def test_writes(sql: str, written: set[str]) -> None:
         ("with lot as (select 1) select 1 from lot join ledger.entry using (id)", set()),
         ("select extract(epoch from recorded_at) from ledger.entry where a is distinct from b", set()),
         ("select 1 from unnest(%(ids)s::bigint[]) with ordinality as t (id, n)", set()),
+        ("select 1 from rows from (unnest(a), unnest(b)) as t (x, y)", set()),
         ("select 1 from ledger.entry, lateral (select 2 from wallets.lot) x", set()),
         ("revoke all on function ledger.f from public", set()),
     ],
