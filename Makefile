@@ -17,8 +17,8 @@ PYTHON ?=
 TEST_WORKERS ?= 2
 
 # Tests that must also hold when accounts are spread over several buckets, and on the oldest PostgreSQL that we support.
-BUCKETED := $(foreach package,ledger wallets metering earnings,$(wildcard tests/packages/$(package) tests/packages/test_$(package)*.py))
-OLD_POSTGRES := $(foreach topic,ledger migrat isolation,$(wildcard tests/*/$(topic)* tests/*/test_*$(topic)*.py))
+BUCKETED = $(shell find tests/packages -name 'test_*.py' | grep -E 'ledger|wallets|metering|earnings' | sort)
+OLD_POSTGRES = $(shell find tests/packages tests/flows -name 'test_*.py' 2>/dev/null | grep -E 'ledger|migrat|isolation' | sort)
 
 .PHONY: help
 help: ## List the commands

@@ -1,4 +1,4 @@
-"""No float touches money: the domain and the kernel's money make none. A time from the database may be one."""
+"""No float touches money: the domain and the kernel's money make none. A time may be one."""
 
 import ast
 from collections.abc import Iterator
