@@ -37,7 +37,7 @@ _SMALL = {"shared_buffers": "64MB", "min_wal_size": "80MB", "max_wal_size": "512
 def postgres() -> Iterator[EmbeddedServer]:
     """The test session's own server."""
     folder = Path(tempfile.mkdtemp(prefix="th-test-"))
-    server = EmbeddedServer(folder, VERSION, tcp=VERSION != 18, settings=_SMALL)  # noqa: PLR2004
+    server = EmbeddedServer(folder, VERSION, tcp=VERSION != 18, settings=_SMALL)
     try:
         server.start()
         yield server
@@ -56,21 +56,21 @@ def template(postgres: EmbeddedServer) -> Booted:
 def booted(postgres: EmbeddedServer, template: Booted) -> Iterator[Booted]:
     """A fresh migrated database, dropped after the test."""
     name = f"t_{uuid.uuid4().hex[:16]}"
-    admin = psycopg.connect(postgres.conninfo("postgres"), autocommit=True)
-    with admin:
-        admin.execute(
+    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(
             sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(_TEMPLATE))
         )
-        try:
-            with psycopg.connect(postgres.conninfo(name), autocommit=True) as connection:
-                grant_database(connection)  # a copy does not inherit the database's own grants
-            yield replace(
-                template,
-                app_conninfo=make_conninfo(template.app_conninfo, dbname=name),
-                worker_conninfo=make_conninfo(template.worker_conninfo, dbname=name),
-            )
-        finally:
-            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    try:
+        with psycopg.connect(postgres.conninfo(name), autocommit=True) as connection:
+            grant_database(connection)  # a copy does not inherit the database's own grants
+        yield replace(
+            template,
+            app_conninfo=make_conninfo(template.app_conninfo, dbname=name),
+            worker_conninfo=make_conninfo(template.worker_conninfo, dbname=name),
+        )
+    finally:
+        with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

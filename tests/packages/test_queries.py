@@ -69,7 +69,9 @@ def _name(query: queries.Query[Any]) -> str:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=_name)
-def test_query_matches_the_schema_and_its_row_type(template_connection: psycopg.Connection, query: Any) -> None:
+def test_query_matches_the_schema_and_its_row_type(
+    template_connection: psycopg.Connection, query: Any
+) -> None:
     text, _ = query.numbered()
     pgconn = template_connection.pgconn
     prepared = pgconn.prepare(b"", text.encode())
@@ -99,7 +101,9 @@ def test_every_block_of_a_query_file_is_used() -> None:
         for value in vars(module).values() if module.__name__.startswith("tokenhouse.domain.") else ():
             if isinstance(value, queries.Queries):
                 unused += [
-                    f"{value.package}.{name}" for name in value.names if (value.package, name) not in queries.REGISTRY
+                    f"{value.package}.{name}"
+                    for name in value.names
+                    if (value.package, name) not in queries.REGISTRY
                 ]
     assert not unused
 
@@ -121,7 +125,7 @@ def _fields(row_type: type, got: list[tuple[str, int]]) -> list[tuple[str, Any]]
 
 
 def _fits(oid: int, kind: Any) -> bool:
-    """Whether a column of type ``oid`` may fill a field of ``kind`` (also optional, Literal, NewType, Any)."""
+    """Whether a column of type ``oid`` may fill a field of ``kind`` (also optional, Literal, NewType)."""
     if kind is Any or kind is object:
         return oid in JSON
     if isinstance(kind, typing.NewType):

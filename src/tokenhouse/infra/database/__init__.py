@@ -1,4 +1,23 @@
-"""PostgreSQL: the embedded or external server, its schema, and transactions on behalf of an actor.
+"""PostgreSQL: transactions on behalf of an actor, named queries, array literals.
 
-Nothing is imported here: each module is a door of its own, and importing ``tokenhouse`` stays quick.
+These are the names that domain packages use. Making a database ready and running the embedded server are
+``boot`` and ``embedded``, which only the entrypoints import.
 """
+
+from tokenhouse.infra.database import arrays
+from tokenhouse.infra.database.pool import Connection, Database, Tx, sqlstate
+from tokenhouse.infra.database.queries import Queries, Query, load_queries
+from tokenhouse.infra.database.token import PLATFORM, Actor
+
+__all__ = [
+    "PLATFORM",
+    "Actor",
+    "Connection",
+    "Database",
+    "Queries",
+    "Query",
+    "Tx",
+    "arrays",
+    "load_queries",
+    "sqlstate",
+]

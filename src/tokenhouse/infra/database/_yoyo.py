@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import psycopg
 
 
-class _File(Migration):  # type: ignore[misc] - yoyo has no types
+class _File(Migration):  # type: ignore[misc]  # yoyo has no types
     """A migration file that is executed as it stands; its ``-- depends:`` line is obeyed."""
 
     def load(self) -> None:
@@ -29,7 +29,7 @@ class _File(Migration):  # type: ignore[misc] - yoyo has no types
         text = self.file.read_text("utf-8")
         directives, self.comment, _ = parse_metadata_from_sql_comments(text)
         self.depends_on = directives.get("depends", "").split()
-        self.steps = []
+        self.steps: list[object] = []
 
     @property
     def depends(self) -> set[_File]:
@@ -37,7 +37,7 @@ class _File(Migration):  # type: ignore[misc] - yoyo has no types
         return {self.others[name] for name in self.depends_on if name in self.others}
 
 
-class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc] - yoyo has no types
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo has no types
     """Works on our connection and role, and commits a file together with its record."""
 
     def __init__(self, connection: psycopg.Connection[Any], books: str) -> None:

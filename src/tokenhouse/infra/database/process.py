@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,13 +82,12 @@ class Runner:
             return
         self.account = _system_user()
         _let_in(data_dir, self.account)
-        reach = ["sh", "-c", 'test -x "$1" && "$2" --version', "sh", str(data_dir), str(programs / "postgres")]
-        if not _succeeds(reach, self.account):
-            msg = (
+        reach = ["sh", "-c", 'test -x "$1" && "$2" --version', "sh"]
+        if not _succeeds([*reach, str(data_dir), str(programs / "postgres")], self.account):
+            raise StartError(
                 f"PostgreSQL does not run as root, and user {_USER} cannot reach {data_dir} or {programs}. "
                 "Start Tokenhouse as an ordinary user, or move both to folders that others may enter."
             )
-            raise StartError(msg)
 
     def own(self, path: Path) -> None:
         """Give ``path`` to the user that the programs run as."""
@@ -102,22 +101,8 @@ class Runner:
 
         Its output goes to ``output`` or nowhere: a server would keep a pipe of ours open.
         """
-        target = output.open("wb") if output is not None else None
-        try:
-            return subprocess.run(  # noqa: S603 - our own programs with our own arguments
-                [*self._prefix, *map(str, command)],
-                stdin=subprocess.DEVNULL,
-                stdout=target or subprocess.DEVNULL,
-                stderr=subprocess.STDOUT if target else subprocess.DEVNULL,
-                env=_environment(os.environ),
-                start_new_session=True,
-                timeout=timeout_seconds,
-                check=False,
-                **_identity(self.account),
-            )
-        finally:
-            if target is not None:
-                target.close()
+        with output.open("wb") if output is not None else Path(os.devnull).open("wb") as target:
+            return _run([*self._prefix, *map(str, command)], self.account, timeout_seconds, target)
 
 
 def is_running(pid: int) -> bool:
@@ -177,42 +162,35 @@ def end(pid: int, number: signal.Signals, wait_seconds: float) -> bool:
     return True
 
 
-def memory_bytes() -> int:
-    """Return the memory of the machine or of our container, whichever is less."""
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            total = min(total, int(Path(limit).read_text("ascii")))
-        except (OSError, ValueError):
-            continue
-    return total
-
-
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:
     """Leave out what libpq and PostgreSQL would obey."""
     return {k: v for k, v in ours.items() if not k.startswith(("PG", "LC_"))} | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-def _identity(account: pwd.struct_passwd | None) -> dict[str, object]:
-    if account is None:
-        return {}
-    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": [], "cwd": "/"}
+def _run(
+    command: Sequence[str], account: pwd.struct_passwd | None, timeout_seconds: float, output: IO[bytes] | int
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=_environment(os.environ),
+        start_new_session=True,
+        timeout=timeout_seconds,
+        check=False,
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+        cwd="/" if account else None,
+    )
 
 
 def _succeeds(command: Sequence[str], account: pwd.struct_passwd | None = None) -> bool:
     try:
-        done = subprocess.run(  # noqa: S603 - our own commands
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=10,
-            check=False,
-            **_identity(account),  # type: ignore[call-overload]
-        )
+        return _run(command, account, 10, subprocess.DEVNULL).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return bool(done.returncode == 0)
 
 
 def _system_user() -> pwd.struct_passwd:
@@ -220,14 +198,13 @@ def _system_user() -> pwd.struct_passwd:
         return pwd.getpwnam(_USER)
     except KeyError:
         pass
-    adding = ["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin", _USER]
-    if shutil.which("useradd") and _succeeds(adding):
+    options = ["--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin"]
+    if shutil.which("useradd") and _succeeds(["useradd", *options, _USER]):
         return pwd.getpwnam(_USER)
-    msg = (
+    raise StartError(
         "PostgreSQL does not run as root, and neither user namespaces nor useradd work here. "
         "Start Tokenhouse as an ordinary user, or set TOKENHOUSE_DATABASE_URL to a PostgreSQL server."
     )
-    raise StartError(msg)
 
 
 def _let_in(data_dir: Path, account: pwd.struct_passwd) -> None:

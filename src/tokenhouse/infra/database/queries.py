@@ -93,24 +93,23 @@ class Queries:
         """
         block = self._block(name)
         if block.row != row_type.__name__:
-            msg = f"{self.package}: query {name} is of {block.row}, not {row_type.__name__}"
-            raise QueryError(msg)
+            raise QueryError(f"{self.package}: query {name} is of {block.row}, not {row_type.__name__}")
         return self._register(name, block, row_type, _row_factory(self.package, name, row_type))
 
     def nothing(self, name: str) -> Query[None]:
         """Return the query ``name``, which is marked ``nothing``: it returns no rows that anyone reads."""
         block = self._block(name)
         if block.row != _NOTHING:
-            msg = f"{self.package}: query {name} is of {block.row}; use rows()"
-            raise QueryError(msg)
+            raise QueryError(f"{self.package}: query {name} is of {block.row}; use rows()")
         return self._register(name, block, None, _no_rows)
 
     def _block(self, name: str) -> _Block:
         try:
             return self._blocks[name]
         except KeyError:
-            msg = f"{self.package}: there is no query {name}; it has {sorted(self._blocks)}"
-            raise QueryError(msg) from None
+            raise QueryError(
+                f"{self.package}: there is no query {name}; it has {sorted(self._blocks)}"
+            ) from None
 
     def _register(
         self,
@@ -138,14 +137,12 @@ def parse(text: str, package: str) -> dict[str, _Block]:
     parts = _HEAD.split(text)
     preamble = [line for line in parts[0].splitlines() if line.strip() and not line.startswith("--")]
     if preamble:
-        msg = f"{package}: SQL before the first heading: {preamble[0]!r}"
-        raise QueryError(msg)
+        raise QueryError(f"{package}: SQL before the first heading: {preamble[0]!r}")
     blocks: dict[str, _Block] = {}
     for name, row, star, comment, body in zip(*[iter(parts[1:])] * 5, strict=True):
         sql = body.strip().rstrip(";").rstrip()
         if name in blocks or not sql:
-            msg = f"{package}: query {name} is {'repeated' if name in blocks else 'empty'}"
-            raise QueryError(msg)
+            raise QueryError(f"{package}: query {name} is {'repeated' if name in blocks else 'empty'}")
         said = " ".join(line.removeprefix("--").strip() for line in comment.splitlines())
         blocks[name] = _Block(row, star == "*", said, sql)
     return blocks
@@ -185,8 +182,9 @@ def _row_factory(
         if not checked and cursor.description is not None:
             got = [column.name for column in cursor.description]
             if (got != wanted) if wanted else (len(got) != 1):
-                msg = f"{package}: query {name} returns columns {got}, {row_type.__name__} wants {wanted}"
-                raise QueryError(msg)
+                raise QueryError(
+                    f"{package}: query {name} returns columns {got}, {row_type.__name__} wants {wanted}"
+                )
             checked = True
         return make
 

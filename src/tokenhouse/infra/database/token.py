@@ -19,8 +19,9 @@ _BLOCK_BYTES = 64
 class Actor:
     """The internal account ids that a transaction may see; ``(0,)`` is the whole platform.
 
-    A ``teller`` may also post for these accounts: only the verbs that move value act as one, so that SQL run under
-    any other token can change no balance. Raises ValueError for no account, a negative id, or 0 beside others.
+    A ``teller`` may also post for these accounts: only the verbs that move value act as one, so that SQL run
+    under any other token can change no balance. Raises ValueError for no account, a negative id, or 0
+    beside others.
     """
 
     accounts: tuple[int, ...]
@@ -29,8 +30,7 @@ class Actor:
     def __post_init__(self) -> None:
         ids = self.accounts
         if not ids or min(ids) < 0 or (0 in ids and len(ids) > 1):
-            msg = "An actor names one or more positive account ids, or only 0 for the platform."
-            raise ValueError(msg)
+            raise ValueError("An actor names one or more positive account ids, or only 0 for the platform.")
 
 
 PLATFORM = Actor((0,))
@@ -45,8 +45,7 @@ class Signer:
     def __init__(self, key: bytes) -> None:
         """Take the 32 byte key that boot keeps in ``access.secret``."""
         if len(key) != KEY_BYTES:
-            msg = f"The token key has {len(key)} bytes; it must have {KEY_BYTES}."
-            raise ValueError(msg)
+            raise ValueError(f"The token key has {len(key)} bytes; it must have {KEY_BYTES}.")
         self._mac = hmac.new(key, digestmod=hashlib.sha256)
 
     def sign(self, actor: Actor, ttl_seconds: int = 60, skew_seconds: float = 0.0) -> str:
