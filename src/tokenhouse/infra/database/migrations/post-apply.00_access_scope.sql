@@ -3,7 +3,8 @@
 -- Returns the account ids that the transaction may see, {0} for the whole platform, and NULL for a token
 -- that is absent, malformed, forged or expired. It never raises: the parts are cast only after the
 -- signature proved that we wrote them. Policies read it once a statement:
---   owner = any((select access.scope())) or 0 = any((select access.scope()))
+--   owner = any ((select access.scope())::bigint[]) or 0 = any ((select access.scope())::bigint[])
+-- (without the cast, doubled parentheses are still a subquery: bigint = bigint[], an error).
 create or replace function access.scope() returns bigint[]
 language plpgsql stable security definer parallel safe
 set search_path = pg_catalog, pg_temp

@@ -1,0 +1,29 @@
+"""Accounts, transfers, holds: the only writer of balances."""
+
+from tokenhouse.domain.ledger.service import (
+    assets,
+    columns,
+    entry_of,
+    expire_holds,
+    hold_of,
+    lock_wallets,
+    now,
+    open_accounts,
+    params,
+    post,
+    schedule,
+)
+
+__all__ = [
+    "assets",
+    "columns",
+    "entry_of",
+    "expire_holds",
+    "hold_of",
+    "lock_wallets",
+    "now",
+    "open_accounts",
+    "params",
+    "post",
+    "schedule",
+]

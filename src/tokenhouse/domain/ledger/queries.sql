@@ -1,0 +1,66 @@
+-- entry_of : EntryFound
+-- What was done under a key.
+SELECT e.account_id, e.key, e.id, e.kind, encode(e.fingerprint, 'hex') AS fingerprint, e.answer
+FROM ledger.entry AS e
+WHERE e.bucket = %(bucket)s::smallint AND e.account_id = %(account_id)s::bigint AND e.key = %(key)s::text;
+
+-- hold_of : Hold
+-- A hold by its id, in whichever bucket.
+SELECT h.id, h.account_id, h.asset_id::integer AS asset_id, h.amount, h.state, h.captured, h.expires_at, h.created_at,
+       h.ended_at, h.details
+FROM access.deployment AS d
+CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
+JOIN ledger.hold AS h ON h.bucket = b.bucket AND h.id = %(id)s::uuid;
+
+-- due_holds : DueHold*
+-- Live holds whose time is over, oldest first.
+SELECT h.id, h.account_id, h.asset_id::integer AS asset_id, h.amount
+FROM ledger.hold AS h
+WHERE h.bucket = %(bucket)s::smallint AND h.state = 'live' AND h.expires_at <= clock_timestamp()
+ORDER BY h.expires_at
+LIMIT %(most)s::integer;
+
+-- due_holds_of : DueHold*
+-- The same of one account.
+SELECT h.id, h.account_id, h.asset_id::integer AS asset_id, h.amount
+FROM ledger.hold AS h
+WHERE h.bucket = %(bucket)s::smallint AND h.account_id = %(account_id)s::bigint AND h.state = 'live'
+  AND h.expires_at <= clock_timestamp()
+ORDER BY h.id;
+
+-- locked_wallets : list
+-- Locks wallets in key order: [owner, asset, ledger account, balance, held, due] each; null for none.
+SELECT ledger.lock_wallets(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[]) AS wallets;
+
+-- now : datetime
+SELECT clock_timestamp() AS at;
+
+-- open_accounts : nothing
+SELECT ledger.open_accounts(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[], %(role)s::text);
+
+-- post : nothing
+-- Entries, transfers and wallets; then holds; earners last.
+SELECT ledger.post(
+         %(bucket)s::smallint, %(at)s::timestamptz,
+         %(entry_account)s::bigint[], %(entry_key)s::text[], %(entry_id)s::uuid[], %(entry_kind)s::text[],
+         %(entry_fingerprint)s::text[], %(entry_answer)s::text[],
+         %(leg_entry)s::uuid[], %(leg)s::smallint[], %(leg_kind)s::text[], %(leg_asset)s::smallint[],
+         %(leg_debit)s::bigint[], %(leg_credit)s::bigint[], %(leg_amount)s::bigint[], %(leg_owner)s::bigint[],
+         %(leg_lot)s::bigint[],
+         %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
+         %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[]),
+       ledger.place_holds(%(bucket)s::smallint, %(at)s::timestamptz, %(hold_id)s::uuid[], %(hold_account)s::bigint[],
+                          %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[],
+                          %(hold_details)s::text[]),
+       ledger.end_holds(%(bucket)s::smallint, %(at)s::timestamptz, %(ended_id)s::uuid[], %(ended_state)s::text[],
+                        %(ended_captured)s::bigint[]),
+       ledger.pay_earners(%(bucket)s::smallint, %(earner)s::bigint[], %(earner_nanos)s::bigint[]);
+
+-- schedule : nothing
+-- When time next changes the wallets of an account; a new period forgets what was spent before it.
+SELECT ledger.schedule(%(bucket)s::smallint, %(owner)s::bigint, %(assets)s::smallint[], %(due)s::timestamptz[],
+                       %(new_period)s::boolean);
+
+-- assets : Asset*
+SELECT a.id::integer AS id, a.code FROM ledger.asset AS a ORDER BY a.id;
+

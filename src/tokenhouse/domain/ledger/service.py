@@ -1,0 +1,167 @@
+"""The ledger's verbs: look up, lock, post. Higher packages decide; nothing else writes a balance."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from tokenhouse.domain.ledger.types import (
+    Asset,
+    Deployment,
+    DueHold,
+    Entry,
+    EntryFound,
+    Hold,
+    HoldEnd,
+    Posting,
+)
+from tokenhouse.infra.database import Tx, arrays, load_queries
+
+_Q = load_queries(__file__)
+_ENTRY_OF = _Q.rows("entry_of", EntryFound)
+_HOLD_OF = _Q.rows("hold_of", Hold)
+_DUE_HOLDS = _Q.rows("due_holds", DueHold)
+_DUE_HOLDS_OF = _Q.rows("due_holds_of", DueHold)
+_LOCKED_WALLETS = _Q.rows("locked_wallets", list)
+_NOW = _Q.rows("now", datetime)
+_OPEN_ACCOUNTS = _Q.nothing("open_accounts")
+_POST = _Q.nothing("post")
+_SCHEDULE = _Q.nothing("schedule")
+_ASSETS = _Q.rows("assets", Asset)
+
+
+async def assets(tx: Tx) -> list[Asset]:
+    """Return what is counted here, dollars first."""
+    return await tx.all(_ASSETS)
+
+
+async def now(tx: Tx) -> datetime:
+    """Return the database's clock, which decides."""
+    return await tx.one(_NOW)
+
+
+async def entry_of(tx: Tx, bucket: int, account_id: int, key: str) -> Entry | None:
+    """Return what was done under an idempotency key."""
+    found = await tx.first(_ENTRY_OF, bucket=bucket, account_id=account_id, key=key)
+    if found is None:
+        return None
+    return Entry(found.account_id, found.key, str(found.id), found.kind, found.fingerprint, found.answer)
+
+
+async def hold_of(tx: Tx, hold_id: UUID) -> Hold | None:
+    """Return a hold, if there is one that this transaction may see."""
+    return await tx.first(_HOLD_OF, id=hold_id)
+
+
+async def lock_wallets(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Lock wallets named (owner, asset); return [owner, asset, ledger account, balance, held, due] of those there are."""
+    pairs = sorted(set(keys))
+    found = await tx.one(
+        _LOCKED_WALLETS,
+        bucket=bucket,
+        owners=arrays.ints(owner for owner, _ in pairs),
+        assets=arrays.ints(asset for _, asset in pairs),
+    )
+    return found or []
+
+
+async def open_accounts(tx: Tx, bucket: int, keys: Sequence[tuple[int, int]], role: str) -> None:
+    """Open the ledger accounts (owner, asset) that are missing. role: wallet or earnings."""
+    await tx.run(
+        _OPEN_ACCOUNTS,
+        bucket=bucket,
+        owners=arrays.ints(owner for owner, _ in keys),
+        assets=arrays.ints(asset for _, asset in keys),
+        role=role,
+    )
+
+
+async def post(tx: Tx, posting: Posting, at: datetime) -> None:
+    """Write a posting whose wallets are locked."""
+    await tx.run(_POST, bucket=posting.bucket, at=at, **params(posting))
+
+
+async def schedule(
+    tx: Tx, bucket: int, owner_id: int, due: dict[int, datetime | None], *, new_period: bool
+) -> None:
+    """Set when time next changes each wallet of an account, by asset; a new period starts its use at zero."""
+    await tx.run(
+        _SCHEDULE,
+        bucket=bucket,
+        owner=owner_id,
+        assets=arrays.ints(due),
+        due=arrays.texts(None if at is None else at.isoformat() for at in due.values()),
+        new_period=new_period,
+    )
+
+
+async def expire_holds(tx: Tx, bucket: int, account_id: int | None = None, most: int = 500) -> int:
+    """Give back the credits of live holds whose time is over (of one account, or the oldest); return how many."""
+    due = (
+        await tx.all(_DUE_HOLDS, bucket=bucket, most=most)
+        if account_id is None
+        else await tx.all(_DUE_HOLDS_OF, bucket=bucket, account_id=account_id)
+    )
+    if not due:
+        return 0
+    await lock_wallets(tx, bucket, [(hold.account_id, hold.asset_id) for hold in due])
+    # Under the wallets' locks the holds can no longer end any other way: look again.
+    still = (
+        {hold.id for hold in await tx.all(_DUE_HOLDS, bucket=bucket, most=most * 2)}
+        if account_id is None
+        else {hold.id for hold in await tx.all(_DUE_HOLDS_OF, bucket=bucket, account_id=account_id)}
+    )
+    posting = Posting(bucket)
+    for hold in due:
+        if hold.id in still:
+            posting.wallet(hold.account_id, hold.asset_id, 0, held=-hold.amount)
+            posting.ended.append(HoldEnd(str(hold.id), "expired", None))
+    await post(tx, posting, await now(tx))
+    return len(posting.ended)
+
+
+def params(posting: Posting) -> dict[str, object]:
+    """Give the parameters of the post statement: one array literal a column."""
+    entries = columns(posting.entries, 6)
+    legs = columns(posting.legs, 9)
+    holds = columns(posting.holds, 6)
+    ended = columns(posting.ended, 3)
+    changes = columns(posting.wallets.values(), 3)
+    ints, texts = arrays.ints, arrays.texts
+    return {
+        "entry_account": ints(entries[0]),
+        "entry_key": texts(entries[1]),
+        "entry_id": ints(entries[2]),
+        "entry_kind": ints(entries[3]),
+        "entry_fingerprint": ints(entries[4]),
+        "entry_answer": texts(entries[5]),
+        "leg_entry": ints(legs[0]),
+        "leg": ints(legs[1]),
+        "leg_kind": ints(legs[2]),
+        "leg_asset": ints(legs[3]),
+        "leg_debit": ints(legs[4]),
+        "leg_credit": ints(legs[5]),
+        "leg_amount": ints(legs[6]),
+        "leg_owner": ints(legs[7]),
+        "leg_lot": ints(legs[8]),
+        "wallet_owner": ints(owner for owner, _ in posting.wallets),
+        "wallet_asset": ints(asset for _, asset in posting.wallets),
+        "wallet_balance": ints(changes[0]),
+        "wallet_held": ints(changes[1]),
+        "wallet_spent": ints(changes[2]),
+        "hold_id": ints(holds[0]),
+        "hold_account": ints(holds[1]),
+        "hold_asset": ints(holds[2]),
+        "hold_amount": ints(holds[3]),
+        "hold_expires": texts(holds[4]),
+        "hold_details": texts(holds[5]),
+        "ended_id": ints(ended[0]),
+        "ended_state": ints(ended[1]),
+        "ended_captured": ints(ended[2]),
+        "earner": ints(posting.earners),
+        "earner_nanos": ints(posting.earners.values()),
+    }
+
+
+def columns(rows: Iterable[Sequence[object]], count: int) -> list[tuple[object, ...]]:
+    """Turn rows into their columns; `count` empty ones where there are no rows."""
+    return list(zip(*rows, strict=True)) or [()] * count

@@ -1,0 +1,154 @@
+"""What the ledger's rows are, and a posting: the rows that one decision writes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Party(NamedTuple):
+    """An account as the ledger knows it: its number, its bucket and the app's own id for it."""
+
+    id: int
+    bucket: int
+    external_id: str
+
+
+class Command(NamedTuple):
+    """The name of a command that moves value: whose value, its idempotency key, and what was asked.
+
+    fingerprint: 32 hex digits over path and parsed body.
+    """
+
+    party: Party
+    key: str
+    fingerprint: str
+
+
+class Entry(NamedTuple):
+    """A command recorded under its idempotency key. `answer`: the first answer, where it is kept whole."""
+
+    account_id: int
+    key: str
+    id: str
+    kind: str
+    fingerprint: str
+    answer: dict[str, object] | None
+
+
+class EntryRow(NamedTuple):
+    """A row of ledger.entry to be written; `answer` is JSON text."""
+
+    account_id: int
+    key: str
+    id: str
+    kind: str
+    fingerprint: str
+    answer: str | None
+
+
+class LegRow(NamedTuple):
+    """A row of ledger.transfer to be written: `amount` of one asset from `debit` to `credit`."""
+
+    entry_id: str
+    leg: int
+    kind: str
+    asset_id: int
+    debit: int
+    credit: int
+    amount: int
+    owner_id: int
+    lot_id: int | None
+
+
+class HoldRow(NamedTuple):
+    """A row of ledger.hold to be written; `details` is JSON text."""
+
+    id: str
+    account_id: int
+    asset_id: int
+    amount: int
+    expires_at: str
+    details: str
+
+
+class HoldEnd(NamedTuple):
+    """How a live hold ends: captured, voided or expired."""
+
+    id: str
+    state: str
+    captured: int | None
+
+
+class Posting:
+    """The rows that one decision, or a batch of them, writes to the ledger of one bucket.
+
+    wallets: (owner, asset) → [change of balance, of held, of spent]; earners: owner → nano-dollars.
+    """
+
+    __slots__ = ("bucket", "earners", "ended", "entries", "holds", "legs", "wallets")
+
+    def __init__(self, bucket: int) -> None:
+        self.bucket = bucket
+        self.entries: list[EntryRow] = []
+        self.legs: list[LegRow] = []
+        self.wallets: dict[tuple[int, int], list[int]] = {}
+        self.earners: dict[int, int] = {}
+        self.holds: list[HoldRow] = []
+        self.ended: list[HoldEnd] = []
+
+    def wallet(self, owner_id: int, asset_id: int, balance: int, held: int = 0, spent: int = 0) -> None:
+        """Change a wallet."""
+        change = self.wallets.get((owner_id, asset_id))
+        if change is None:
+            self.wallets[owner_id, asset_id] = [balance, held, spent]
+        else:
+            change[0] += balance
+            change[1] += held
+            change[2] += spent
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Credits set aside. state: live, captured, voided or expired; captured: credits taken, once captured."""
+
+    id: UUID
+    account_id: int
+    asset_id: int
+    amount: int
+    state: str
+    captured: int | None
+    expires_at: datetime
+    created_at: datetime
+    ended_at: datetime | None
+    details: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DueHold:
+    """A live hold whose time is over."""
+
+    id: UUID
+    account_id: int
+    asset_id: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """What is counted: 0 is dollars in nano-dollars, the others are credit types."""
+
+    id: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFound:
+    """A recorded command as its table holds it."""
+
+    account_id: int
+    key: str
+    id: UUID
+    kind: str
+    fingerprint: str
+    answer: dict[str, object] | None

@@ -1,0 +1,97 @@
+-- load : Loaded
+-- Locks and loads what a batch is decided on.
+SELECT l.wallets, l.lots, l.entries, l.holds, l.models, l.at, l.catalog_version
+FROM metering.load(
+  %(bucket)s::smallint, %(owner)s::bigint[], %(asset)s::smallint[], %(account)s::bigint[], %(key)s::text[],
+  %(hold)s::uuid[], %(model)s::text[], %(character)s::text[], %(tiered)s::text[], %(default_tiered)s::boolean
+) AS l;
+
+-- post : nothing
+-- Writes a decided batch; each function is the door of its package. Hot rows last.
+SELECT
+  ledger.post(
+    %(bucket)s::smallint, %(at)s::timestamptz,
+    %(entry_account)s::bigint[], %(entry_key)s::text[], %(entry_id)s::uuid[], %(entry_kind)s::text[],
+    %(entry_fingerprint)s::text[], %(entry_answer)s::text[],
+    %(leg_entry)s::uuid[], %(leg)s::smallint[], %(leg_kind)s::text[], %(leg_asset)s::smallint[],
+    %(leg_debit)s::bigint[], %(leg_credit)s::bigint[], %(leg_amount)s::bigint[], %(leg_owner)s::bigint[],
+    %(leg_lot)s::bigint[],
+    %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
+    %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[]),
+  wallets.move_lots(
+    %(bucket)s::smallint, %(moved_account)s::bigint[], %(moved_asset)s::smallint[], %(moved_lot)s::bigint[],
+    %(moved_remaining)s::bigint[], %(moved_lapsed)s::bigint[]),
+  metering.record(
+    %(bucket)s::smallint, %(at)s::timestamptz,
+    %(usage_id)s::uuid[], %(usage_account)s::bigint[], %(usage_asset)s::smallint[], %(usage_kind)s::text[],
+    %(usage_counted)s::boolean[], %(usage_type)s::text[], %(usage_amount)s::bigint[], %(usage_credits)s::bigint[],
+    %(usage_balance)s::bigint[], %(usage_nanos)s::bigint[], %(usage_reason)s::text[], %(usage_operation)s::text[],
+    %(usage_rate_version)s::integer[], %(usage_model)s::bigint[], %(usage_character)s::bigint[],
+    %(usage_hold)s::uuid[], %(usage_user_label)s::text[], %(usage_upstream_model)s::text[],
+    %(usage_provider)s::text[], %(usage_cost_nanos)s::bigint[], %(usage_quantity)s::text[],
+    %(usage_metadata)s::text[], %(usage_occurred_at)s::timestamptz[]),
+  ledger.place_holds(
+    %(bucket)s::smallint, %(at)s::timestamptz, %(hold_id)s::uuid[], %(hold_account)s::bigint[],
+    %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[], %(hold_details)s::text[]),
+  ledger.end_holds(
+    %(bucket)s::smallint, %(at)s::timestamptz, %(ended_id)s::uuid[], %(ended_state)s::text[],
+    %(ended_captured)s::bigint[]),
+  earnings.accrue(
+    %(bucket)s::smallint, %(at)s::timestamptz,
+    %(use_model)s::bigint[], %(use_count)s::bigint[], %(use_credits)s::bigint[], %(use_nanos)s::bigint[],
+    %(use_last)s::timestamptz[],
+    %(share_model)s::bigint[], %(share_earner)s::bigint[], %(share_count)s::bigint[], %(share_credits)s::bigint[],
+    %(share_nanos)s::bigint[], %(share_last)s::timestamptz[]),
+  ledger.pay_earners(%(bucket)s::smallint, %(earner)s::bigint[], %(earner_nanos)s::bigint[]);
+
+-- receipts : ReceiptRow*
+-- Receipts by their ids.
+SELECT u.id, u.bucket::integer AS bucket, u.account_id, i.external_id AS account_external_id,
+       u.user_label AS user_id, a.code AS credit_type, u.kind, u.amount, u.balance_after AS balance, u.operation,
+       u.rate_version AS rate_card_version, m.external_id AS model_id, c.external_id AS character_id, u.usage_type,
+       u.hold_id,
+       (SELECT json_agg(json_build_array(t.lot_id, t.amount) ORDER BY t.leg) FROM ledger.transfer AS t
+        WHERE t.bucket = u.bucket AND t.entry_id = u.id AND t.asset_id = u.asset_id) AS grants,
+       metering.shares_of(u.bucket, u.id) AS earnings,
+       u.reason AS earnings_reason, u.quantity, u.upstream_model, u.provider, u.cost_nanos, u.metadata,
+       coalesce((SELECT sum(r.amount) FROM metering.reversal AS r
+                 WHERE r.bucket = u.bucket AND r.usage_id = u.id), 0)::bigint AS reversed,
+       u.occurred_at, u.recorded_at AS created_at
+FROM access.deployment AS d
+CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
+JOIN metering.usage AS u ON u.bucket = b.bucket AND u.id = any(%(ids)s::uuid[])
+JOIN ledger.asset AS a ON a.id = u.asset_id
+LEFT JOIN access.identity AS i ON i.account_id = u.account_id
+LEFT JOIN market.model AS m ON m.id = u.model_id
+LEFT JOIN market.character AS c ON c.id = u.character_id;
+
+-- receipts_of : UUID*
+-- The ids of an account's receipts, newest first.
+SELECT u.id
+FROM metering.usage AS u
+WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint
+  AND u.kind <> 'report'
+  AND (%(before)s::uuid IS NULL OR u.id < %(before)s::uuid)
+  AND (%(since)s::timestamptz IS NULL OR u.occurred_at >= %(since)s::timestamptz)
+  AND (%(until)s::timestamptz IS NULL OR u.occurred_at < %(until)s::timestamptz)
+  AND (%(operation)s::text IS NULL OR u.operation = %(operation)s::text)
+  AND (%(model_id)s::bigint IS NULL OR u.model_id = %(model_id)s::bigint)
+  AND (%(user_label)s::text IS NULL OR u.user_label = %(user_label)s::text)
+ORDER BY u.id DESC
+LIMIT %(most)s::integer;
+
+-- check_wallets : list
+-- What wallets have to spend, read without a lock: [owner, asset, available, due] each; null for none.
+SELECT json_agg(json_build_array(a.owner_id, a.asset_id,
+                  a.balance - CASE WHEN a.held = 0 THEN 0 ELSE a.held - coalesce((
+                    SELECT sum(h.amount) FROM ledger.hold AS h
+                    WHERE h.bucket = a.bucket AND h.account_id = a.owner_id AND h.asset_id = a.asset_id
+                      AND h.state = 'live' AND h.expires_at <= clock_timestamp()), 0) END,
+                  coalesce(a.due_at <= clock_timestamp(), false))) AS wallets
+FROM unnest(%(owner)s::bigint[], %(asset)s::smallint[], %(bucket)s::smallint[]) AS w (owner_id, asset_id, bucket)
+JOIN ledger.account AS a
+  ON a.bucket = w.bucket AND a.owner_id = w.owner_id AND a.asset_id = w.asset_id AND a.role = 'wallet';
+
+-- models_of : list
+-- Terms of models and characters, read without a lock.
+SELECT metering.models_of(%(bucket)s::smallint, %(model)s::text[], %(character)s::text[]) AS models;

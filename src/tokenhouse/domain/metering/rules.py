@@ -1,0 +1,400 @@
+"""How an order is decided: price, burn, earnings. Pure: no I/O, no clock; the scene carries all that was loaded.
+
+Decisions of a batch are taken one after the other, in the order of arrival; each changes the scene for the next and
+adds its rows to the posting.
+"""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from tokenhouse.domain.catalog.rules import find_operation, quote
+from tokenhouse.domain.catalog.types import GRANT_SOURCES, Catalog
+from tokenhouse.domain.earnings.rules import earning_credits, earning_reason, split
+from tokenhouse.domain.ledger import chart
+from tokenhouse.domain.ledger.rules import refuse_other
+from tokenhouse.domain.ledger.types import EntryRow, HoldEnd, HoldRow, LegRow
+from tokenhouse.domain.metering.types import (
+    AnyOrder,
+    Burned,
+    Done,
+    HeldNow,
+    HoldOrder,
+    MeteringPosting,
+    Order,
+    Receipt,
+    Replay,
+    Scene,
+    Share,
+    Terms,
+    Unsettled,
+    UsageRow,
+)
+from tokenhouse.domain.wallets.rules import burn
+from tokenhouse.domain.wallets.types import Wallet
+from tokenhouse.infra.kernel.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientTokens,
+    NotFound,
+    TokenhouseError,
+    UnknownReference,
+    ValidationFailed,
+)
+from tokenhouse.infra.kernel.money import MAX_NANOS
+
+DEFAULT_CREDIT_TYPE = "general"
+DEFAULT_POLICY = "flat"
+
+Outcome = Done | Replay | Unsettled | TokenhouseError
+
+
+class _Priced:
+    """What an order is about, once its words were looked up."""
+
+    __slots__ = ("amount", "asset_id", "operation", "rate_version", "terms", "usage_type")
+
+    def __init__(self, amount: int, asset_id: int, operation: str | None, rate_version: int | None,
+                 terms: Terms | None, usage_type: str) -> None:
+        self.amount = amount
+        self.asset_id = asset_id
+        self.operation = operation
+        self.rate_version = rate_version
+        self.terms = terms
+        self.usage_type = usage_type
+
+
+def decide(scene: Scene, order: AnyOrder, new_id: str, posting: MeteringPosting) -> Outcome:
+    """Decide one order under `new_id`. A refusal is returned, not raised: it is this order's alone."""
+    command = order.command
+    earlier = scene.entries.get((command.party.id, command.key))
+    try:
+        if earlier is not None:
+            refuse_other(earlier.fingerprint, command.fingerprint)
+            if isinstance(earlier, Done):
+                return earlier._replace(replayed=True)
+            entry = earlier
+            if entry.answer is None:
+                return Replay(entry.id, entry.kind)
+            return Done(entry.id, entry.kind, entry.fingerprint, None, entry.answer, replayed=True)
+        outcome = (
+            _end_hold(scene, order, new_id, posting)
+            if isinstance(order, HoldOrder)
+            else _take(scene, order, new_id, posting)
+        )
+    except TokenhouseError as refusal:
+        return refusal
+    if isinstance(outcome, Done):
+        scene.entries[command.party.id, command.key] = outcome
+    return outcome
+
+
+def asset_of(catalog: Catalog, order: AnyOrder) -> int:
+    """Return the asset that an order takes from, known before anything is loaded. UnknownReference: no such type."""
+    if isinstance(order, HoldOrder):
+        return order.asset_id
+    code = order.credit_type
+    if order.operation is not None:
+        own = find_operation(catalog, order.operation).credit_type
+        if code is not None and code != own:
+            raise ValidationFailed.of("credit_type", f"operation {order.operation!r} is paid in {own}; leave this out")
+        code = own
+    asset_id = catalog.credit_types.get(code or DEFAULT_CREDIT_TYPE)
+    if asset_id is None:
+        raise UnknownReference.of("credit_type", f"there is no credit type {code!r} in the catalog")
+    return asset_id
+
+
+def _take(scene: Scene, order: Order, new_id: str, posting: MeteringPosting) -> Done | Unsettled:
+    """Charge, hold or record."""
+    priced = _price(scene, order)
+    if order.sort == "report":
+        return _record_use(scene, order, priced, new_id, posting)
+    key = (order.command.party.id, priced.asset_id)
+    wallet = scene.wallets.get(key)
+    if wallet is None:
+        wallet = Wallet(*key, 0, 0, 0, due=False)
+    if wallet.due:
+        return Unsettled(key[0])
+    if wallet.available < priced.amount:
+        if wallet.held and key[0] not in scene.settled:
+            return Unsettled(key[0])
+        raise InsufficientTokens(
+            f"This needs {priced.amount:,} tokens and {wallet.available:,} are available. Buy tokens or move to a "
+            "larger plan, then try again with a new key.",
+            required=priced.amount,
+            available=wallet.available,
+            upgrade_url=scene.upgrade_url,
+        )
+    if order.sort == "hold":
+        return _place_hold(scene, order, priced, wallet, new_id, posting)
+    return _charge(scene, order, priced, wallet, new_id, posting, kind="charge", hold=None)
+
+
+def _price(scene: Scene, order: Order) -> _Priced:
+    """Look up what the order names and what it costs: its amount, else the model's price, else the operation's."""
+    catalog = scene.catalog
+    operation = find_operation(catalog, order.operation) if order.operation is not None else None
+    terms = _terms(scene, order)
+    asset_id = asset_of(catalog, order)
+    price, version = None, None
+    if terms is not None and terms.price is not None:
+        price, version = terms.price, terms.pricing_version
+    elif operation is not None:
+        price, version = operation.price, operation.version
+    amount = order.amount
+    if amount is None:
+        if price is not None:
+            amount = quote(price, order.quantity)
+        elif order.fallback is not None:
+            amount, version = order.fallback, None
+        else:
+            raise ValidationFailed.of(
+                "amount", "name an operation, a model with a price of its own, or an amount: one of them is needed"
+            )
+    else:
+        if order.at_price and price is not None and amount < quote(price, order.quantity):
+            raise Forbidden("The amount lies below the price. Leave `amount` out to pay the price.")
+        version = None
+    return _Priced(amount, asset_id, order.operation, version, terms, _usage_type(order))
+
+
+def _usage_type(order: Order) -> str:
+    if order.usage_type is not None:
+        return order.usage_type
+    if order.operation == "chat":
+        return "chat"
+    if order.operation == "image_generation" or (isinstance(order.quantity, dict) and "image" in order.quantity):
+        return "image_generation"
+    return "other"
+
+
+def _terms(scene: Scene, order: Order) -> Terms | None:
+    """Find the model that is used. NotFound, or 409 for an inactive one, unless the order is lenient."""
+    terms = None
+    if order.model_id is not None:
+        terms = scene.models.get(order.model_id)
+        if terms is None and not order.lenient:
+            raise NotFound(f"There is no model {order.model_id!r}. Create it with POST /v1/models.")
+    if order.character_id is not None:
+        character = scene.characters.get(order.character_id)
+        if character is None and not order.lenient:
+            raise NotFound(f"There is no character {order.character_id!r}. Create it with POST /v1/characters.")
+        if terms is not None and character is not None and terms.model_id != character.model_id:
+            raise ValidationFailed.of("character_id", f"belongs to another model than {order.model_id!r}")
+        terms = character or terms
+    if terms is not None and not terms.active and not order.lenient:
+        raise Conflict(f"The model {terms.external_id!r} is not active. Activate it, or use another.",
+                       code="model_inactive")
+    return terms
+
+
+def _place_hold(
+    scene: Scene, order: Order, priced: _Priced, wallet: Wallet, new_id: str, posting: MeteringPosting
+) -> Done:
+    command = order.command
+    expires = scene.at + timedelta(seconds=order.ttl_seconds)
+    wallet.held += priced.amount
+    posting.wallet(wallet.owner_id, wallet.asset_id, 0, held=priced.amount)
+    details = {name: value for name, value in order._asdict().items() if name in _KEPT and value is not None}
+    details["rate_version"] = priced.rate_version
+    details["usage_type"] = priced.usage_type
+    posting.holds.append(HoldRow(new_id, wallet.owner_id, wallet.asset_id, priced.amount, expires.isoformat(),
+                                 json.dumps(details)))
+    answer: dict[str, object] = {
+        "id": new_id,
+        "account_id": command.party.external_id,
+        "credit_type": scene.catalog.codes[wallet.asset_id],
+        "amount": priced.amount,
+        "state": "live",
+        "expires_at": expires.isoformat(),
+        "available": wallet.available,
+        "balance": wallet.balance,
+        "created_at": scene.at_text,
+    }
+    return _enter(posting, order, new_id, "hold", answer)
+
+
+_KEPT = frozenset({"operation", "quantity", "model_id", "character_id", "user_label", "upstream_model", "provider",
+                   "cost_nanos", "occurred_at", "metadata"})
+
+
+def _end_hold(scene: Scene, order: HoldOrder, new_id: str, posting: MeteringPosting) -> Done | Unsettled:
+    hold = scene.holds.get(order.hold_id)
+    if hold is None:
+        raise NotFound("There is no such hold.")
+    if hold.state != "live" or hold.over:
+        state = "expired" if hold.state == "live" else hold.state
+        raise Conflict(f"The hold has ended: it was {state}. Place a new one.", code="hold_ended", state=state)
+    wallet = scene.wallets[hold.account_id, hold.asset_id]
+    if order.sort == "void":
+        _release(scene, hold, wallet, HoldEnd(hold.id, "voided", None), posting)
+        answer: dict[str, object] = {"id": hold.id, "state": "voided", "amount": hold.amount,
+                                     "available": wallet.available, "balance": wallet.balance}
+        return _enter(posting, order, new_id, "void", answer)
+    if order.amount > hold.amount:
+        raise Conflict(
+            f"The hold is of {hold.amount:,} and the capture of {order.amount:,}. Capture at most what is held, and "
+            "charge the rest.",
+            code="capture_exceeds_hold", held=hold.amount,
+        )
+    if wallet.due:
+        return Unsettled(hold.account_id)
+    _release(scene, hold, wallet, HoldEnd(hold.id, "captured", order.amount), posting)
+    details = dict(hold.details)
+    rate_version = details.pop("rate_version", None)
+    usage_type = details.pop("usage_type", "other")
+    held = Order(order.command, "charge", **details)  # type: ignore[arg-type] # what _place_hold kept
+    terms = scene.models.get(held.model_id or "") or scene.characters.get(held.character_id or "")
+    priced = _Priced(order.amount, hold.asset_id, held.operation, rate_version, terms, str(usage_type))  # type: ignore[arg-type]
+    return _charge(scene, held, priced, wallet, new_id, posting, kind="capture", hold=hold.id)
+
+
+def _release(scene: Scene, hold: HeldNow, wallet: Wallet, end: HoldEnd, posting: MeteringPosting) -> None:
+    wallet.held -= hold.amount
+    posting.wallet(wallet.owner_id, wallet.asset_id, 0, held=-hold.amount)
+    posting.ended.append(end)
+    scene.holds[hold.id] = hold._replace(state=end.state)
+
+
+def _charge(
+    scene: Scene, order: Order, priced: _Priced, wallet: Wallet, new_id: str, posting: MeteringPosting, *,
+    kind: str, hold: str | None,
+) -> Done:
+    """Take the credits from the grants, pay who earns by it, and write the receipt."""
+    amount, asset_id, owner = priced.amount, wallet.asset_id, wallet.owner_id
+    legs = posting.legs
+    grants = []
+    burned: list[tuple[str, int]] = []
+    leg = 0
+    for lot, part in burn(wallet.lots, amount) if amount else ():
+        lot.remaining -= part
+        burned.append((lot.source, part))
+        posting.move(owner, asset_id, lot.id, -part)
+        legs.append(LegRow(new_id, leg, kind, asset_id, wallet.account, chart.revenue(asset_id), part, owner, lot.id))
+        grants.append(Burned(lot.id, part))
+        leg += 1
+    wallet.balance -= amount
+    if amount:
+        posting.wallet(owner, asset_id, -amount, 0, amount)
+    earned = _earn(scene, order, priced, amount, burned, new_id, leg, posting)
+    return _receipt(scene, order, priced, amount, wallet.balance, new_id, posting, kind, hold, tuple(grants), earned)
+
+
+def _record_use(scene: Scene, order: Order, priced: _Priced, new_id: str, posting: MeteringPosting) -> Done:
+    """Record a reported use: nothing is deducted; it earns as a use whose credits were paid elsewhere."""
+    burned = [(source, priced.amount if source == "top_up" else 0) for source in GRANT_SOURCES]
+    earned = _earn(scene, order, priced, priced.amount, burned, new_id, 0, posting)
+    reported = _Priced(0, priced.asset_id, priced.operation, None, priced.terms, priced.usage_type)
+    return _receipt(scene, order, reported, priced.amount, 0, new_id, posting, "report", None, (), earned)
+
+
+class _Earned(NamedTuple):
+    """What a use earned: the shares above 0, their sum, why there is none, and whether it counts as a use."""
+
+    shares: tuple[Share, ...]
+    nanos: int
+    reason: str | None
+    counted: bool
+
+
+def _earn(
+    scene: Scene, order: Order, priced: _Priced, amount: int, burned: Iterable[tuple[str, int]], new_id: str,
+    leg: int, posting: MeteringPosting,
+) -> _Earned:
+    """Decide what a use of `amount` credits earns, and post it from `leg` on. burned: (source of the grant, credits)."""
+    terms = priced.terms
+    if terms is None:
+        return _Earned((), 0, "no_model", counted=False)
+    standing = scene.standing.setdefault(terms.model_id, [terms.uses, terms.nanos])
+    formula = scene.formulas.get(terms.policy or DEFAULT_POLICY) if terms.monetized and terms.active else None
+    paid = earning_credits(burned, formula.policy.earn_on) if formula else 0
+    total = formula.accrue(paid, standing[0], priced.usage_type) if formula and paid else 0
+    shares = split(total, terms.creator_share_bps, terms.creator_id, terms.owner_ids)
+    owed = scene.owed
+    for earner, _ in shares:
+        owed.setdefault(earner, terms.accounts[earner][1])
+    fits = standing[1] + total <= MAX_NANOS and all(owed[earner] + nanos <= MAX_NANOS for earner, nanos in shares)
+    reason = earning_reason(
+        self_use=order.command.party.id in terms.names or order.user_label in terms.names.values(),
+        has_model=True,
+        has_earner=bool(shares),
+        monetized=formula is not None,
+        earning_credits=paid,
+        total_nanos=total if fits else MAX_NANOS + 1,
+    )
+    if reason in ("self_use", "no_owner"):
+        return _Earned((), 0, reason, counted=False)
+    if reason is not None:
+        total, shares = 0, [(earner, 0) for earner, _ in shares]
+    standing[0] += 1
+    standing[1] += total
+    _pay(scene, order, terms, amount, total, shares, new_id, leg, posting)
+    paid_shares = tuple(
+        Share(terms.names[earner], terms.external_id, nanos) for earner, nanos in shares if nanos
+    )
+    return _Earned(paid_shares, sum(share.nanos for share in paid_shares), reason, counted=True)
+
+
+def _pay(
+    scene: Scene, order: Order, terms: Terms, amount: int, total: int, shares: Iterable[tuple[int, int]], new_id: str,
+    leg: int, posting: MeteringPosting,
+) -> None:
+    """Post a use: to the model, and to each of its earners."""
+    at = order.occurred_at or scene.at_text
+    _add(posting.uses, terms.model_id, amount, total, at)
+    for earner, nanos in shares:
+        _add(posting.shares, (terms.model_id, earner), amount, nanos, at)
+        if nanos:
+            scene.owed[earner] += nanos
+            posting.earners[earner] = posting.earners.get(earner, 0) + nanos
+            account = terms.accounts[earner][0]
+            posting.legs.append(
+                LegRow(new_id, leg, "earning", chart.USD, chart.EARNINGS_COST, account, nanos, earner, None)
+            )
+            leg += 1
+
+
+def _add(table: dict, key: object, credit_sum: int, nanos: int, at: str) -> None:  # type: ignore[type-arg] # two kinds of keys
+    row = table.get(key)
+    if row is None:
+        table[key] = [1, credit_sum, nanos, at]
+    else:
+        row[0] += 1
+        row[1] += credit_sum
+        row[2] += nanos
+        if at > row[3]:
+            row[3] = at
+
+
+def _receipt(
+    scene: Scene, order: Order, priced: _Priced, credit_sum: int, balance: int, new_id: str,
+    posting: MeteringPosting, kind: str, hold: str | None, grants: tuple[Burned, ...], earned: _Earned,
+) -> Done:
+    command, terms = order.command, priced.terms
+    quantity = order.quantity
+    posting.usage.append(UsageRow(
+        new_id, command.party.id, priced.asset_id, kind, earned.counted, priced.usage_type, priced.amount, credit_sum,
+        balance, earned.nanos, earned.reason, priced.operation, priced.rate_version, terms.model_id if terms else None,
+        terms.character_id if terms else None, hold, order.user_label, order.upstream_model, order.provider,
+        order.cost_nanos, None if quantity is None else json.dumps(quantity), order.metadata, order.occurred_at,
+    ))
+    receipt = Receipt(
+        new_id, command.party.external_id, order.user_label, scene.catalog.codes[priced.asset_id], priced.amount,
+        balance, priced.operation, priced.rate_version, terms.external_id if terms else None,
+        terms.character_external_id if terms else None, priced.usage_type, hold, grants, earned.shares, earned.reason, quantity,
+        order.upstream_model, order.provider, order.cost_nanos, order.metadata and json.loads(order.metadata),
+        datetime.fromisoformat(order.occurred_at) if order.occurred_at else scene.at, scene.at,
+    )
+    return _enter(posting, order, new_id, kind, None, receipt)
+
+
+def _enter(
+    posting: MeteringPosting, order: AnyOrder, new_id: str, kind: str, answer: dict[str, object] | None,
+    receipt: Receipt | None = None,
+) -> Done:
+    command = order.command
+    posting.entries.append(EntryRow(command.party.id, command.key, new_id, kind, command.fingerprint,
+                                    json.dumps(answer) if answer is not None else None))
+    return Done(new_id, kind, command.fingerprint, receipt, answer)

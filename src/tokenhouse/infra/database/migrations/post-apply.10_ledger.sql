@@ -1,0 +1,203 @@
+-- The only writers of balances. Each runs as th_owner and asks for the right token first: a teller's (the charge path:
+-- its set of accounts, -1 among them) or the platform's (0). An ordinary tenant token can post nothing.
+
+-- The smallint id of an asset, made where it is new. Raises TH403 without the platform's token.
+create or replace function ledger.open_asset(p_code text) returns smallint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_id smallint;
+begin
+  perform access.require_platform();
+  perform pg_advisory_xact_lock(hashtextextended('ledger.open_asset', 0));
+  select id into v_id from ledger.asset where code = p_code;
+  if v_id is null then
+    insert into ledger.asset (id, code) select max(id) + 1, p_code from ledger.asset returning id into v_id;
+  end if;
+  return v_id;
+end $$;
+
+-- Opens the ledger accounts that are missing, in key order.
+create or replace function ledger.open_accounts(p_bucket smallint, p_owner bigint[], p_asset smallint[], p_role text)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.teller_scope();
+  insert into ledger.account (bucket, owner_id, asset_id, role)
+  select distinct p_bucket, n.owner_id, n.asset_id, p_role
+  from unnest(p_owner, p_asset) n (owner_id, asset_id)
+  order by 2, 3
+  on conflict do nothing;
+end $$;
+
+-- Locks wallets in key order (so that two batches never wait for each other in a ring) and tells what they hold:
+-- a JSON array of [owner, asset, ledger account, balance, held, due].
+create or replace function ledger.lock_wallets(p_bucket smallint, p_owner bigint[], p_asset smallint[])
+returns json
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+  v_rows json;
+begin
+  perform access.require_teller_of(p_owner);
+  with locked as materialized (
+    select a.owner_id, a.asset_id, a.id, a.balance, a.held, a.due_at
+    from (select distinct w.owner_id, w.asset_id from unnest(p_owner, p_asset) w (owner_id, asset_id) order by 1, 2) w
+    join ledger.account a
+      on a.bucket = p_bucket and a.owner_id = w.owner_id and a.asset_id = w.asset_id and a.role = 'wallet'
+    order by a.owner_id, a.asset_id
+    for no key update of a
+  )
+  select json_agg(json_build_array(l.owner_id, l.asset_id, l.id, l.balance, l.held, l.due_at <= clock_timestamp()))
+  into v_rows from locked l;
+  return v_rows;
+end $$;
+
+-- What was already done under these keys: a JSON array of [account, key, id, kind, fingerprint, answer].
+create or replace function ledger.find_entries(p_bucket smallint, p_account bigint[], p_key text[]) returns json
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+  select json_agg(json_build_array(e.account_id, e.key, e.id, e.kind, encode(e.fingerprint, 'hex'), e.answer))
+  from unnest(p_account, p_key) k (account_id, key)
+  join ledger.entry e on e.bucket = p_bucket and e.account_id = k.account_id and e.key = k.key
+$$;
+
+-- Locks holds in key order: a JSON array of [id, account, asset, amount, state, over, details].
+create or replace function ledger.lock_holds(p_bucket smallint, p_id uuid[]) returns json
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_scope bigint[] := access.teller_scope();
+  v_rows json;
+begin
+  with locked as materialized (
+    select h.* from ledger.hold h
+    where h.bucket = p_bucket and h.id = any (p_id) and (h.account_id = any (v_scope) or 0 = any (v_scope))
+    order by h.id
+    for no key update
+  )
+  select json_agg(json_build_array(l.id, l.account_id, l.asset_id, l.amount, l.state, l.expires_at <= clock_timestamp(),
+                                   l.details))
+  into v_rows from locked l;
+  return v_rows;
+end $$;
+
+-- Posts one decided batch: entries, transfers, and the change they make to the wallets (each named once, and locked
+-- already). The table's checks are the floors. Raises TH403 outside of the token, TH409 where a wallet is missing.
+-- The dollars of its transfers reach the earners' accounts by ledger.pay_earners, last in the same statement.
+create or replace function ledger.post(
+  p_bucket smallint, p_at timestamptz,
+  p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
+  p_entry_answer text[],
+  p_leg_entry uuid[], p_leg smallint[], p_leg_kind text[], p_leg_asset smallint[], p_leg_debit bigint[],
+  p_leg_credit bigint[], p_leg_amount bigint[], p_leg_owner bigint[], p_leg_lot bigint[],
+  p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
+  p_wallet_spent bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+  v_count bigint;
+begin
+  perform access.require_teller_of(p_entry_account);
+  perform access.require_teller_of(p_wallet_owner);
+  insert into ledger.entry (bucket, account_id, key, id, kind, fingerprint, answer, recorded_at)
+  select p_bucket, e.account_id, e.key, e.id, e.kind, decode(e.fingerprint, 'hex'), e.answer::json, p_at
+  from unnest(p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer)
+    e (account_id, key, id, kind, fingerprint, answer);
+  insert into ledger.transfer (bucket, entry_id, leg, kind, asset_id, debit_id, credit_id, amount, owner_id, lot_id,
+                               recorded_at)
+  select p_bucket, t.entry_id, t.leg, t.kind, t.asset_id, t.debit_id, t.credit_id, t.amount, t.owner_id, t.lot_id, p_at
+  from unnest(p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner,
+              p_leg_lot)
+    t (entry_id, leg, kind, asset_id, debit_id, credit_id, amount, owner_id, lot_id);
+  update ledger.account a
+  set balance = a.balance + d.balance, held = a.held + d.held, spent = a.spent + d.spent,
+      last_spent_at = case when d.spent > 0 then p_at else a.last_spent_at end
+  from unnest(p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent)
+    d (owner_id, asset_id, balance, held, spent)
+  where a.bucket = p_bucket and a.owner_id = d.owner_id and a.asset_id = d.asset_id and a.role = 'wallet';
+  get diagnostics v_count = row_count;
+  if v_count <> coalesce(array_length(p_wallet_owner, 1), 0) then
+    raise exception 'a wallet is missing' using errcode = 'TH409';
+  end if;
+end $$;
+
+-- Adds to (or, for a reversal, takes from) earners' accounts. Hot rows, so last, and locked in key order.
+create or replace function ledger.pay_earners(p_bucket smallint, p_earner bigint[], p_nanos bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+  v_count bigint;
+begin
+  perform access.teller_scope();
+  if p_earner = '{}' then
+    return;
+  end if;
+  perform 1 from ledger.account a
+  where a.bucket = p_bucket and a.owner_id = any (p_earner) and a.asset_id = 0 and a.role = 'earnings'
+  order by a.owner_id for no key update;
+  update ledger.account a
+  set balance = a.balance + d.nanos
+  from unnest(p_earner, p_nanos) d (owner_id, nanos)
+  where a.bucket = p_bucket and a.owner_id = d.owner_id and a.asset_id = 0 and a.role = 'earnings';
+  get diagnostics v_count = row_count;
+  if v_count <> array_length(p_earner, 1) then
+    raise exception 'an earnings account is missing' using errcode = 'TH409';
+  end if;
+end $$;
+
+-- Sets holds aside; the wallets' held amounts are posted with them.
+create or replace function ledger.place_holds(
+  p_bucket smallint, p_at timestamptz, p_id uuid[], p_account bigint[], p_asset smallint[], p_amount bigint[],
+  p_expires_at timestamptz[], p_details text[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_id = '{}' then
+    return;
+  end if;
+  perform access.require_teller_of(p_account);
+  insert into ledger.hold (bucket, id, account_id, asset_id, amount, expires_at, created_at, details)
+  select p_bucket, h.id, h.account_id, h.asset_id, h.amount, h.expires_at, p_at, h.details::jsonb
+  from unnest(p_id, p_account, p_asset, p_amount, p_expires_at, p_details)
+    h (id, account_id, asset_id, amount, expires_at, details);
+end $$;
+
+-- Ends live holds (already locked): captured, voided or expired. Raises TH409 where one has ended.
+create or replace function ledger.end_holds(
+  p_bucket smallint, p_at timestamptz, p_id uuid[], p_state text[], p_captured bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_scope bigint[] := access.teller_scope();
+  v_count bigint;
+begin
+  if p_id = '{}' then
+    return;
+  end if;
+  update ledger.hold h
+  set state = e.state, captured = e.captured, ended_at = p_at
+  from unnest(p_id, p_state, p_captured) e (id, state, captured)
+  where h.bucket = p_bucket and h.id = e.id and h.state = 'live'
+    and (h.account_id = any (v_scope) or 0 = any (v_scope));
+  get diagnostics v_count = row_count;
+  if v_count <> array_length(p_id, 1) then
+    raise exception 'a hold has ended' using errcode = 'TH409';
+  end if;
+end $$;
+
+-- When time next changes these wallets, and where a new period begins: what was spent before it no longer counts.
+create or replace function ledger.schedule(
+  p_bucket smallint, p_owner bigint, p_asset smallint[], p_due_at timestamptz[], p_new_period boolean
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_owner]);
+  update ledger.account a
+  set due_at = d.due_at, spent_mark = case when p_new_period then a.spent else a.spent_mark end
+  from unnest(p_asset, p_due_at) d (asset_id, due_at)
+  where a.bucket = p_bucket and a.owner_id = p_owner and a.asset_id = d.asset_id and a.role = 'wallet';
+end $$;

@@ -1,0 +1,72 @@
+-- Doors of the wallets: what a balance is made of. Wallets are locked (ledger.lock_wallets) before any of these.
+
+-- The lots of these wallets with something left: a JSON array of
+-- [account, asset, lot, remaining, source, priority, expiry as epoch seconds or null].
+create or replace function wallets.lots_of(p_bucket smallint, p_account bigint[], p_asset smallint[]) returns json
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+  select json_agg(json_build_array(l.account_id, l.asset_id, l.id, l.remaining, l.source, l.priority,
+                                   date_part('epoch', l.expires_at)))
+  from unnest(p_account, p_asset) w (account_id, asset_id)
+  join wallets.lot l on l.bucket = p_bucket and l.account_id = w.account_id and l.asset_id = w.asset_id
+  where l.remaining > 0
+$$;
+
+-- Changes lots: what is left of them, and what lapsed. Raises TH403 outside the token, TH409 where a lot is missing.
+create or replace function wallets.move_lots(
+  p_bucket smallint, p_account bigint[], p_asset smallint[], p_lot bigint[], p_remaining bigint[], p_lapsed bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+  v_count bigint;
+begin
+  perform access.require_teller_of(p_account);
+  update wallets.lot l
+  set remaining = l.remaining + d.remaining, lapsed = l.lapsed + d.lapsed
+  from unnest(p_account, p_asset, p_lot, p_remaining, p_lapsed) d (account_id, asset_id, id, remaining, lapsed)
+  where l.bucket = p_bucket and l.account_id = d.account_id and l.asset_id = d.asset_id and l.id = d.id;
+  get diagnostics v_count = row_count;
+  if v_count <> coalesce(array_length(p_lot, 1), 0) then
+    raise exception 'a grant is missing' using errcode = 'TH409';
+  end if;
+end $$;
+
+create or replace function wallets.open_lots(
+  p_bucket smallint, p_at timestamptz, p_account bigint[], p_asset smallint[], p_lot bigint[], p_source text[],
+  p_amount bigint[], p_remaining bigint[], p_priority integer[], p_expires_at timestamptz[],
+  p_period_started_at timestamptz[], p_entry uuid[], p_note text[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(p_account);
+  insert into wallets.lot (bucket, account_id, asset_id, id, source, amount, remaining, priority, expires_at,
+                           period_started_at, entry_id, note, created_at)
+  select p_bucket, n.account_id, n.asset_id, n.id, n.source, n.amount, n.remaining, n.priority, n.expires_at,
+         n.period_started_at, n.entry_id, n.note, p_at
+  from unnest(p_account, p_asset, p_lot, p_source, p_amount, p_remaining, p_priority, p_expires_at,
+              p_period_started_at, p_entry, p_note)
+    n (account_id, asset_id, id, source, amount, remaining, priority, expires_at, period_started_at, entry_id, note);
+end $$;
+
+-- New numbers for lots.
+create or replace function wallets.next_lots(p_count integer) returns bigint[]
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+  select array_agg(nextval('wallets.lot_id')) from generate_series(1, p_count)
+$$;
+
+create or replace function wallets.enrol(
+  p_bucket smallint, p_at timestamptz, p_account bigint, p_plan text, p_anchor timestamptz,
+  p_period_started_at timestamptz, p_renews_at timestamptz
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_account]);
+  insert into wallets.enrolment (bucket, account_id, plan_id, anchor, period_started_at, renews_at, changed_at)
+  values (p_bucket, p_account, p_plan, p_anchor, p_period_started_at, p_renews_at, p_at)
+  on conflict (bucket, account_id) do update
+  set plan_id = excluded.plan_id, anchor = excluded.anchor, period_started_at = excluded.period_started_at,
+      renews_at = excluded.renews_at, changed_at = excluded.changed_at;
+end $$;

@@ -1,0 +1,123 @@
+-- Doors of the market: models, characters, ownership.
+
+-- What a use of these models (or characters' models) needs to know. owners: JSON array of [account, app's id], in the
+-- order in which they bought. An archived model is not found by its own id.
+create or replace function market.terms(p_model text[], p_character text[])
+returns table (
+  model_id bigint, external_id text, character_id bigint, character_external_id text, active boolean,
+  monetized boolean, earnings_policy text, pricing_version integer, pricing jsonb, creator_id bigint,
+  creator_external_id text, creator_share_bps integer, ownership text, owners json
+)
+language sql stable security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+  with wanted as (
+    select m.id, null::bigint as character_id, null::text as character_external_id
+    from unnest(p_model) w (external_id) join market.model m on m.external_id = w.external_id
+    union all
+    select c.model_id, c.id, c.external_id
+    from unnest(p_character) w (external_id) join market.character c on c.external_id = w.external_id
+  )
+  select m.id, m.external_id, w.character_id, w.character_external_id, m.active and m.archived_at is null,
+         m.monetized, m.earnings_policy, m.pricing_version, p.pricing, m.creator_id, ci.external_id,
+         m.creator_share_bps, m.ownership,
+         (select json_agg(json_build_array(o.account_id, oi.external_id) order by o.id)
+          from market.ownership o join access.identity oi on oi.account_id = o.account_id
+          where o.model_id = m.id and o.ended_at is null)
+  from wanted w
+  join market.model m on m.id = w.id
+  join market.pricing p on p.model_id = m.id and p.version = m.pricing_version
+  left join access.identity ci on ci.account_id = m.creator_id
+$$;
+
+-- Makes a model with its first price; returns its number. Unique violation: the id is taken.
+create or replace function market.create_model(
+  p_external_id text, p_name text, p_category text, p_description text, p_features jsonb, p_pricing jsonb,
+  p_upstream_model text, p_provider text, p_price_credits bigint, p_premium boolean, p_active boolean,
+  p_monetized boolean, p_creator bigint, p_ownership text, p_creator_share_bps integer, p_earnings_policy text
+) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_id bigint;
+begin
+  perform access.require_platform();
+  insert into market.model (external_id, name, category, description, features, upstream_model, provider,
+                            price_credits, premium, active, monetized, creator_id, ownership, creator_share_bps,
+                            earnings_policy, pricing_version)
+  values (p_external_id, p_name, p_category, p_description, p_features, p_upstream_model, p_provider, p_price_credits,
+          p_premium, p_active, p_monetized, p_creator, p_ownership, p_creator_share_bps, p_earnings_policy, 1)
+  returning id into v_id;
+  insert into market.pricing (model_id, version, pricing) values (v_id, 1, p_pricing);
+  return v_id;
+end $$;
+
+-- Writes a model whole, as its service decided; a changed price becomes a new version. Call with the row locked.
+create or replace function market.update_model(
+  p_id bigint, p_name text, p_category text, p_description text, p_features jsonb, p_pricing jsonb,
+  p_upstream_model text, p_provider text, p_price_credits bigint, p_premium boolean, p_active boolean,
+  p_monetized boolean, p_creator bigint, p_ownership text, p_creator_share_bps integer, p_earnings_policy text
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_version integer;
+begin
+  perform access.require_platform();
+  select m.pricing_version into v_version from market.model m where m.id = p_id for no key update;
+  if (select p.pricing is distinct from p_pricing from market.pricing p
+      where p.model_id = p_id and p.version = v_version) then
+    v_version := v_version + 1;
+    insert into market.pricing (model_id, version, pricing) values (p_id, v_version, p_pricing);
+  end if;
+  update market.model
+  set name = p_name, category = p_category, description = p_description, features = p_features,
+      upstream_model = p_upstream_model, provider = p_provider, price_credits = p_price_credits, premium = p_premium,
+      active = p_active, monetized = p_monetized, creator_id = p_creator, ownership = p_ownership,
+      creator_share_bps = p_creator_share_bps, earnings_policy = p_earnings_policy, pricing_version = v_version,
+      updated_at = clock_timestamp()
+  where id = p_id;
+end $$;
+
+-- Takes a model off the market for good; its records stay.
+create or replace function market.archive_model(p_id bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  update market.model set archived_at = clock_timestamp(), active = false, updated_at = clock_timestamp()
+  where id = p_id and archived_at is null;
+end $$;
+
+create or replace function market.create_character(p_external_id text, p_name text, p_image_url text, p_model bigint)
+returns timestamptz
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_at timestamptz := clock_timestamp();
+begin
+  perform access.require_platform();
+  insert into market.character (external_id, name, image_url, model_id, created_at)
+  values (p_external_id, p_name, p_image_url, p_model, v_at);
+  return v_at;
+end $$;
+
+-- Locks a model against being sold twice: [active, price, ownership, number of owners, owned by this account].
+create or replace function market.lock_for_sale(p_model bigint, p_account bigint)
+returns table (active boolean, price_credits bigint, ownership text, owners bigint, owned boolean)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_account]);
+  perform 1 from market.model m where m.id = p_model for no key update;
+  return query
+  select m.active and m.archived_at is null, m.price_credits, m.ownership,
+         (select count(*) from market.ownership o where o.model_id = m.id and o.ended_at is null),
+         exists (select from market.ownership o
+                 where o.model_id = m.id and o.account_id = p_account and o.ended_at is null)
+  from market.model m where m.id = p_model;
+end $$;
+
+create or replace function market.own(p_model bigint, p_account bigint, p_price bigint, p_entry uuid, p_at timestamptz)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_account]);
+  insert into market.ownership (model_id, account_id, exclusive, price_credits, entry_id, bought_at)
+  select p_model, p_account, m.ownership = 'exclusive', p_price, p_entry, p_at from market.model m where m.id = p_model;
+end $$;

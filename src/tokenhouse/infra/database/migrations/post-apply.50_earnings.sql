@@ -1,0 +1,44 @@
+-- Doors of the earnings' aggregates. Hot rows: they are written last, in key order, once a batch.
+
+-- Locks the standings of models whose tiers count exactly, made where they are missing.
+create or replace function earnings.lock_standings(p_bucket smallint, p_model bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.teller_scope();
+  insert into earnings.standing (bucket, model_id)
+  select p_bucket, m.id from unnest(p_model) m (id)
+  where not exists (select from earnings.standing s where s.bucket = p_bucket and s.model_id = m.id)
+  order by m.id
+  on conflict do nothing;
+  perform 1 from earnings.standing s where s.bucket = p_bucket and s.model_id = any (p_model)
+  order by s.model_id for no key update;
+end $$;
+
+-- Adds uses, credits and nano-dollars to models (by model) and to their earners (by model and earner).
+create or replace function earnings.accrue(
+  p_bucket smallint, p_at timestamptz,
+  p_model bigint[], p_uses bigint[], p_credits bigint[], p_nanos bigint[], p_last timestamptz[],
+  p_of_model bigint[], p_earner bigint[], p_earner_uses bigint[], p_earner_credits bigint[], p_earner_nanos bigint[],
+  p_earner_last timestamptz[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan as $$
+begin
+  perform access.teller_scope();
+  insert into earnings.standing as s (bucket, model_id, uses, credits, nanos, last_used_at)
+  select p_bucket, d.model_id, d.uses, d.credits, d.nanos, d.last_used_at
+  from unnest(p_model, p_uses, p_credits, p_nanos, p_last) d (model_id, uses, credits, nanos, last_used_at)
+  order by d.model_id
+  on conflict (bucket, model_id) do update
+  set uses = s.uses + excluded.uses, credits = s.credits + excluded.credits, nanos = s.nanos + excluded.nanos,
+      last_used_at = greatest(s.last_used_at, excluded.last_used_at);
+  insert into earnings.model_earner as e (bucket, model_id, earner_id, uses, credits, nanos, last_used_at, created_at,
+                                          updated_at)
+  select p_bucket, d.model_id, d.earner_id, d.uses, d.credits, d.nanos, d.last_used_at, p_at, p_at
+  from unnest(p_of_model, p_earner, p_earner_uses, p_earner_credits, p_earner_nanos, p_earner_last)
+    d (model_id, earner_id, uses, credits, nanos, last_used_at)
+  order by d.model_id, d.earner_id
+  on conflict (bucket, model_id, earner_id) do update
+  set uses = e.uses + excluded.uses, credits = e.credits + excluded.credits, nanos = e.nanos + excluded.nanos,
+      last_used_at = greatest(e.last_used_at, excluded.last_used_at), updated_at = excluded.updated_at;
+end $$;

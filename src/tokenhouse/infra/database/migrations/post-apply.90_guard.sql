@@ -1,0 +1,55 @@
+-- Who may see which row. The service's roles have SELECT under these policies and EXECUTE on the functions, nothing
+-- more. The functions run as th_owner, whom FORCE binds too: its own policy is `true`. A tenant sees the rows of the
+-- accounts that its signed token names; 0 is the platform.
+
+do $$
+declare
+  t record;
+begin
+  for t in
+    select * from (values
+      ('access.account', 'id = any ((select access.scope()))'),
+      ('access.identity', 'account_id = any ((select access.scope()))'),
+      ('access.member', 'organization_id = any ((select access.scope())) or user_id = any ((select access.scope()))'),
+      ('access.api_key', 'account_id = any ((select access.scope()))'),
+      ('access.deployment', 'true'),
+      ('ledger.asset', 'true'),
+      ('ledger.account', 'owner_id = any ((select access.scope()))'),
+      ('ledger.entry', 'account_id = any ((select access.scope()))'),
+      ('ledger.transfer', 'owner_id = any ((select access.scope()))'),
+      ('ledger.hold', 'account_id = any ((select access.scope()))'),
+      ('wallets.lot', 'account_id = any ((select access.scope()))'),
+      ('wallets.enrolment', 'account_id = any ((select access.scope()))'),
+      ('market.model', '(select access.scope()) is not null'),
+      ('market.pricing', '(select access.scope()) is not null'),
+      ('market.character', '(select access.scope()) is not null'),
+      ('market.ownership', 'account_id = any ((select access.scope()))'),
+      ('earnings.standing', 'false'),
+      ('earnings.model_earner', 'earner_id = any ((select access.scope()))'),
+      ('metering.usage', 'account_id = any ((select access.scope()))'),
+      ('metering.reversal', 'account_id = any ((select access.scope()))')
+    ) policy (name, sees)
+  loop
+    execute format('drop policy if exists owner on %s', t.name);
+    execute format('create policy owner on %s to th_owner using (true) with check (true)', t.name);
+    execute format('drop policy if exists tenant on %s', t.name);
+    execute format('create policy tenant on %s for select to th_app, th_worker using ((%s) or 0 = any ((select access.scope())))',
+                   t.name, t.sees);
+    execute format('revoke all on %s from public, th_app, th_worker', t.name);
+    execute format('grant select on %s to th_app, th_worker', t.name);
+  end loop;
+end $$;
+
+revoke all on access.secret from public, th_app, th_worker;
+
+do $$
+declare
+  s text;
+begin
+  foreach s in array array['access', 'ledger', 'wallets', 'market', 'earnings', 'metering'] loop
+    execute format('revoke all on schema %I from public', s);
+    execute format('grant usage on schema %I to th_app, th_worker', s);
+    execute format('revoke all on all functions in schema %I from public', s);
+    execute format('grant execute on all functions in schema %I to th_app, th_worker', s);
+  end loop;
+end $$;
