@@ -113,8 +113,7 @@ def run_file(connection: psycopg.Connection[Any], path: Path) -> None:
         except psycopg.Error as error:
             place = error.diag.statement_position
             line = text.count("\n", 0, int(place)) + 1 if place else "?"
-            msg = f"{path.name}, line {line}: {error.diag.message_primary or error} [{error.sqlstate}]"
-            if error.diag.message_detail:
-                msg += f"; {error.diag.message_detail}"
-            raise StartError(msg) from error
+            said = (error.diag.message_primary or str(error), error.diag.message_detail, error.diag.context)
+            words = "; ".join(part for part in said if part)
+            raise StartError(f"{path.name}, line {line}: {words} [{error.sqlstate}]") from error
         cursor.execute("set local search_path to default")
