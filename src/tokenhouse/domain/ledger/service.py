@@ -6,7 +6,6 @@ from uuid import UUID
 
 from tokenhouse.domain.ledger.types import (
     Asset,
-    Deployment,
     DueHold,
     Entry,
     EntryFound,

@@ -6,6 +6,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 
+OWN_ACT = "00"
+"""The fingerprint of what the service does by itself: nobody asked for it."""
+
+
 class Party(NamedTuple):
     """An account as the ledger knows it: its number, its bucket and the app's own id for it."""
 

@@ -47,13 +47,15 @@ class Order(NamedTuple):
 
 
 class HoldOrder(NamedTuple):
-    """The end of a hold: capture `amount` of it, or void it. The hold's wallet is known before it is locked."""
+    """The end of a hold: capture `amount` of it, or void it. What it is about is known before it is locked."""
 
     command: Command
     hold_id: str
     asset_id: int
     sort: Literal["capture", "void"]
     amount: int = 0
+    model_id: str | None = None
+    character_id: str | None = None
 
 
 AnyOrder = Order | HoldOrder

@@ -11,7 +11,7 @@ from tokenhouse.domain import ledger
 from tokenhouse.domain.catalog.types import Catalog, Plan
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
-from tokenhouse.domain.ledger.types import Command, EntryRow, LegRow, Party
+from tokenhouse.domain.ledger.types import OWN_ACT, Command, EntryRow, LegRow, Party
 from tokenhouse.domain.wallets import rules
 from tokenhouse.domain.wallets.types import (
     AllowanceLot,
@@ -264,7 +264,7 @@ async def _post_settlement(
     entry = str(uuid7())
     start = settlement.period[0].isoformat() if settlement.period and new_period else entry
     posting = WalletPosting(party.bucket)
-    posting.entries.append(EntryRow(party.id, f" {kind} {start}", entry, kind, "", None))
+    posting.entries.append(EntryRow(party.id, f" {kind} {start}", entry, kind, OWN_ACT, None))
     accounts = {row[1]: row[2] for row in await ledger.lock_wallets(
         tx, party.bucket, [(party.id, asset_id) for asset_id in settlement.due]
     )}

@@ -12,7 +12,7 @@ import json
 import select
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -121,6 +121,23 @@ class Tx:
         return cursor.rowcount
 
 
+class Decision(Generic[R]):
+    """What was loaded under lock; ``post`` writes what was decided on it and commits."""
+
+    __slots__ = ("_connection", "loaded")
+
+    def __init__(self, connection: Connection, loaded: R) -> None:
+        """Wrap an open transaction; ``Database.decision`` does it."""
+        self._connection = connection
+        self.loaded = loaded
+
+    async def post(self, query: Query[Any], /, **params: object) -> None:
+        """Run the one statement that writes, and commit, in one round trip."""
+        async with self._connection.pipeline():
+            await self._connection.execute(query.text, params, prepare=True)
+            await self._connection.execute(b"commit", prepare=True)
+
+
 class Database:
     """A pool of connections of one role, which signs a token for each transaction.
 
@@ -216,6 +233,30 @@ class Database:
         begin = b"begin" if isolation == "read committed" else f"begin isolation level {isolation}".encode()
         async with self._transaction(begin, actor, ttl_seconds) as tx:
             yield tx
+
+    @asynccontextmanager
+    async def decision(self, actor: Actor, load: Query[R], /, **params: object) -> AsyncIterator[Decision[R]]:
+        """Load, decide, post in two round trips: begin with the load, end with the post.
+
+        Left without a post, everything is rolled back. Raises like ``transaction``.
+        """
+        connection = await self._take()
+        try:
+            async with connection.pipeline():
+                await connection.execute(b"begin", prepare=True)
+                await connection.execute(_ENTER, [self.token(actor)], prepare=True)
+                cursor = connection.cursor(row_factory=load.make)
+                await cursor.execute(load.text, params, prepare=True)
+                row = await cursor.fetchone()
+            if row is None:
+                raise LookupError(f"{load.package}: query {load.name} returned no row")
+            yield Decision(connection, row)
+        except psycopg.OperationalError as error:
+            if is_lost(error):
+                raise unavailable(error) from error
+            raise
+        finally:
+            await self._give_back(connection)
 
     @asynccontextmanager
     async def read(self, actor: Actor, *, ttl_seconds: int = 60) -> AsyncIterator[Tx]:

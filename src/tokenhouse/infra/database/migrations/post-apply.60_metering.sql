@@ -117,5 +117,5 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   join ledger.transfer t on t.bucket = u.bucket and t.entry_id = u.id and t.asset_id = 0
   join access.identity i on i.account_id = t.owner_id
   where u.bucket = p_bucket and u.id = p_usage
-    and (u.account_id = any ((select access.scope())) or 0 = any ((select access.scope())))
+    and (u.account_id = any ((select access.scope())::bigint[]) or 0 = any ((select access.scope())::bigint[]))
 $$;

@@ -8,32 +8,32 @@ declare
 begin
   for t in
     select * from (values
-      ('access.account', 'id = any ((select access.scope()))'),
-      ('access.identity', 'account_id = any ((select access.scope()))'),
-      ('access.member', 'organization_id = any ((select access.scope())) or user_id = any ((select access.scope()))'),
-      ('access.api_key', 'account_id = any ((select access.scope()))'),
+      ('access.account', 'id = any ((select access.scope())::bigint[])'),
+      ('access.identity', 'account_id = any ((select access.scope())::bigint[])'),
+      ('access.member', 'organization_id = any ((select access.scope())::bigint[]) or user_id = any ((select access.scope())::bigint[])'),
+      ('access.api_key', 'account_id = any ((select access.scope())::bigint[])'),
       ('access.deployment', 'true'),
       ('ledger.asset', 'true'),
-      ('ledger.account', 'owner_id = any ((select access.scope()))'),
-      ('ledger.entry', 'account_id = any ((select access.scope()))'),
-      ('ledger.transfer', 'owner_id = any ((select access.scope()))'),
-      ('ledger.hold', 'account_id = any ((select access.scope()))'),
-      ('wallets.lot', 'account_id = any ((select access.scope()))'),
-      ('wallets.enrolment', 'account_id = any ((select access.scope()))'),
+      ('ledger.account', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('ledger.entry', 'account_id = any ((select access.scope())::bigint[])'),
+      ('ledger.transfer', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('ledger.hold', 'account_id = any ((select access.scope())::bigint[])'),
+      ('wallets.lot', 'account_id = any ((select access.scope())::bigint[])'),
+      ('wallets.enrolment', 'account_id = any ((select access.scope())::bigint[])'),
       ('market.model', '(select access.scope()) is not null'),
       ('market.pricing', '(select access.scope()) is not null'),
       ('market.character', '(select access.scope()) is not null'),
-      ('market.ownership', 'account_id = any ((select access.scope()))'),
+      ('market.ownership', 'account_id = any ((select access.scope())::bigint[])'),
       ('earnings.standing', 'false'),
-      ('earnings.model_earner', 'earner_id = any ((select access.scope()))'),
-      ('metering.usage', 'account_id = any ((select access.scope()))'),
-      ('metering.reversal', 'account_id = any ((select access.scope()))')
+      ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
+      ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
+      ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
     execute format('create policy owner on %s to th_owner using (true) with check (true)', t.name);
     execute format('drop policy if exists tenant on %s', t.name);
-    execute format('create policy tenant on %s for select to th_app, th_worker using ((%s) or 0 = any ((select access.scope())))',
+    execute format('create policy tenant on %s for select to th_app, th_worker using ((%s) or 0 = any ((select access.scope())::bigint[]))',
                    t.name, t.sees);
     execute format('revoke all on %s from public, th_app, th_worker', t.name);
     execute format('grant select on %s to th_app, th_worker', t.name);

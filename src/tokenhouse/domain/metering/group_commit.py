@@ -1,0 +1,302 @@
+"""The group commit: concurrent orders of a process become one transaction, without a timer.
+
+A caller appends to its bucket's queue. Whenever one of the bucket's lanes is free it takes what waits, up to a bound,
+and carries it out: one lock, one load, one decision for each in the order of arrival, one post, one commit. So a lone
+caller waits for nobody, and the more callers there are, the more share a commit.
+
+An account is in one lane at a time, so that its orders keep their order. Every order has an idempotency key, so a
+batch whose commit is in doubt (the server went away) is simply tried again. A batch that the database refuses is tried
+again one by one: a poisoned order fails alone.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from time import perf_counter
+
+from tokenhouse.domain import catalog as catalogs
+from tokenhouse.domain import wallets
+from tokenhouse.domain.catalog.types import Catalog
+from tokenhouse.domain.ledger.types import Party
+from tokenhouse.domain.metering import rules, service
+from tokenhouse.domain.metering.types import AnyOrder, Done, MeteringPosting, Replay, Unsettled
+from tokenhouse.infra.database import PLATFORM, Actor, Database, sqlstate
+from tokenhouse.infra.kernel.errors import Conflict, TokenhouseError, Unavailable
+from tokenhouse.infra.kernel.ids import uuid7
+
+_AGAIN_AT_ONCE = frozenset({"40001", "40P01", "23505", "TH409"})  # another process was quicker
+_TRIES = 4
+
+
+class _Job:
+    """An order that waits for its outcome."""
+
+    __slots__ = ("future", "order", "settled", "tries")
+
+    def __init__(self, order: AnyOrder, future: "asyncio.Future[Done]") -> None:
+        self.order = order
+        self.future = future
+        self.settled = False
+        self.tries = 0
+
+
+class GroupCommit:
+    """Carries out orders of any number of callers. Start it on the event loop that they run on.
+
+    observe(size, seconds, waiting): called after each batch, for the metrics.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        buckets: int = 1,
+        lanes: int = 2,
+        batch_limit: int = 256,
+        queue_limit: int = 8192,
+        upgrade_url: str = "/plans",
+        patience_seconds: float = 4.0,
+        observe: Callable[[int, float, int], None] | None = None,
+    ) -> None:
+        self._database = database
+        self._buckets = [_Bucket(number, lanes) for number in range(buckets)]
+        self._batch_limit = batch_limit
+        self._queue_limit = queue_limit
+        self._upgrade_url = upgrade_url
+        self._patience_seconds = patience_seconds
+        self._observe = observe
+        self._rates: service.Rates | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many orders wait in the queues."""
+        return sum(len(bucket.queue) for bucket in self._buckets)
+
+    async def rates(self) -> service.Rates:
+        """Return the catalog in force with its formulas, as last seen."""
+        if self._rates is None:
+            await self.reload()
+        assert self._rates is not None  # noqa: S101 - reload sets it
+        return self._rates
+
+    async def reload(self) -> None:
+        """Read the catalog again; a batch that meets a newer version does so by itself."""
+        async with self._database.read(PLATFORM) as tx:
+            self._rates = service.Rates(await catalogs.load(tx), rules.DEFAULT_POLICY)
+
+    async def submit(self, order: AnyOrder) -> Done:
+        """Carry out one order. Raises its refusal, or Unavailable where the queue is full or the database away."""
+        return await self._enqueue(order)
+
+    async def submit_all(self, orders: Iterable[AnyOrder]) -> list[Done | TokenhouseError]:
+        """Carry out orders, in order for each account; an outcome each. Only what is everybody's fault is raised."""
+        futures = [self._enqueue(order) for order in orders]
+        outcomes = await asyncio.gather(*futures, return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, TokenhouseError):
+                raise outcome
+        return outcomes  # type: ignore[return-value] # checked above
+
+    async def close(self) -> None:
+        """Take no more orders and let those under way end."""
+        self._closed = True
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _enqueue(self, order: AnyOrder) -> "asyncio.Future[Done]":
+        bucket = self._buckets[order.command.party.bucket]
+        future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        if self._closed or len(bucket.queue) >= self._queue_limit:
+            text = "is closing" if self._closed else "has too many charges waiting"
+            future.set_exception(Unavailable(f"The service {text}. Retry with the same key."))
+            return future
+        bucket.queue.append(_Job(order, future))
+        self._wake(bucket)
+        return future
+
+    def _wake(self, bucket: "_Bucket") -> None:
+        """Let free lanes take work once the callers that are ready now have all queued theirs."""
+        if bucket.free and not bucket.woken:
+            bucket.woken = True
+            asyncio.get_running_loop().call_soon(self._dispatch, bucket)
+
+    def _dispatch(self, bucket: "_Bucket") -> None:
+        bucket.woken = False
+        while bucket.free:
+            batch = bucket.take(self._batch_limit)
+            if not batch:
+                return
+            bucket.free -= 1
+            task = asyncio.get_running_loop().create_task(self._lane(bucket, batch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _lane(self, bucket: "_Bucket", batch: "list[_Job]") -> None:
+        try:
+            await self._carry_out(bucket, batch)
+        except BaseException as error:
+            for job in batch:
+                if not job.future.done():
+                    job.future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            bucket.leave(batch)
+            bucket.free += 1
+            self._dispatch(bucket)
+
+    async def _carry_out(self, bucket: "_Bucket", batch: "list[_Job]") -> None:
+        """Decide a batch until every order has its outcome: again after a settlement, a race, a lost connection."""
+        deadline = perf_counter() + self._patience_seconds
+        todo = [batch]
+        while todo:
+            jobs = todo.pop(0)
+            try:
+                left = await self._attempt(bucket, jobs)
+            except Unavailable as error:
+                # In doubt or not even begun: the keys make it safe to try again.
+                if perf_counter() >= deadline or self._closed:
+                    _fail(jobs, error)
+                else:
+                    await asyncio.sleep(0.1)
+                    todo.insert(0, jobs)
+            except Exception as error:  # noqa: BLE001 - whatever it is must reach a caller, and only the right one
+                todo[:0] = self._after_refusal(jobs, error)
+            else:
+                if left:
+                    await self._settle(left)
+                    todo.insert(0, left)
+
+    def _after_refusal(self, jobs: "list[_Job]", error: Exception) -> "list[list[_Job]]":
+        """Say how to go on after the database refused a batch: all again, one by one, or not at all."""
+        for job in jobs:
+            job.tries += 1
+        again = sqlstate(error) in _AGAIN_AT_ONCE
+        if again and jobs[0].tries < _TRIES:
+            return [jobs]
+        if len(jobs) > 1:
+            return [[job] for job in jobs]
+        if again or (sqlstate(error) or "").startswith(("22", "23")):
+            error = Conflict("The books refused this charge. Look at its figures, or retry with the same key.")
+        _fail(jobs, error)
+        return []
+
+    async def _attempt(self, bucket: "_Bucket", jobs: "list[_Job]") -> "list[_Job]":
+        """Carry out a batch in one transaction; return the orders that need their account settled first."""
+        began = perf_counter()
+        rates = await self.rates()
+        named: list[tuple[AnyOrder, int]] = []
+        live: list[_Job] = []
+        for job in jobs:
+            try:
+                named.append((job.order, rules.asset_of(rates.catalog, job.order)))
+            except TokenhouseError as refusal:
+                _fail([job], refusal)
+            else:
+                live.append(job)
+        if not live:
+            return []
+        settled = frozenset(job.order.command.party.id for job in live if job.settled)
+        actor = Actor(tuple({job.order.command.party.id for job in live}), teller=True)
+        load = service.load_params(bucket.number, named, rates)
+        async with self._database.decision(actor, service.LOAD, **load) as decision:
+            current = (decision.loaded.catalog_version or 0) == rates.catalog.version
+            if current:
+                scene = service.scene_of(decision.loaded, rates, self._upgrade_url, settled)
+                posting = MeteringPosting(bucket.number)
+                outcomes = [rules.decide(scene, job.order, str(uuid7()), posting) for job in live]
+                if posting.entries:
+                    await decision.post(service.POST, **service.post_params(posting, scene.at))
+        if not current:
+            await self.reload()
+            return await self._attempt(bucket, live)
+        left = await self._answer(live, outcomes)
+        if self._observe is not None:
+            self._observe(len(live), perf_counter() - began, len(bucket.queue))
+        return left
+
+    async def _answer(self, jobs: "Sequence[_Job]", outcomes: Sequence[rules.Outcome]) -> "list[_Job]":
+        """Give each caller its own outcome, after the commit."""
+        again = [outcome.id for outcome in outcomes if isinstance(outcome, Replay)]
+        found = {}
+        if again:
+            async with self._database.read(PLATFORM) as tx:
+                found = await service.receipts(tx, again)
+        left = []
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if job.future.done():
+                continue
+            if isinstance(outcome, Unsettled):
+                left.append(job)
+            elif isinstance(outcome, TokenhouseError):
+                job.future.set_exception(outcome)
+            elif isinstance(outcome, Replay):
+                job.future.set_result(
+                    Done(outcome.id, outcome.kind, "", found[outcome.id], None, replayed=True)
+                )
+            else:
+                job.future.set_result(outcome)
+        return left
+
+    async def _settle(self, jobs: "list[_Job]") -> None:
+        """Let time do its part to the accounts of these orders, each in a transaction of its own."""
+        rates = await self.rates()
+        parties = {job.order.command.party.id: job.order.command.party for job in jobs}
+        for party in parties.values():
+            await settle_account(self._database, rates.catalog, party)
+        for job in jobs:
+            job.settled = True
+
+
+async def settle_account(database: Database, catalog: Catalog, party: Party) -> None:
+    """Settle an account in a transaction of its own; another process that does the same at once is no harm."""
+    for _ in range(_TRIES):
+        try:
+            async with database.transaction(Actor((party.id,), teller=True)) as tx:
+                await wallets.settle(tx, catalog, party)
+        except Exception as error:
+            if sqlstate(error) not in _AGAIN_AT_ONCE:
+                raise
+        else:
+            return
+
+
+class _Bucket:
+    """A queue, and the lanes that empty it."""
+
+    __slots__ = ("busy", "free", "number", "queue", "woken")
+
+    def __init__(self, number: int, lanes: int) -> None:
+        self.number = number
+        self.free = lanes
+        self.queue: deque[_Job] = deque()
+        self.busy: set[int] = set()
+        self.woken = False
+
+    def take(self, limit: int) -> list[_Job]:
+        """Take what waits, in order, leaving the orders of accounts that are in a lane already."""
+        queue = self.queue
+        if not self.busy and len(queue) <= limit:
+            batch = list(queue)
+            queue.clear()
+        else:
+            batch, kept = [], []
+            while queue and len(batch) < limit:
+                job = queue.popleft()
+                (kept if job.order.command.party.id in self.busy else batch).append(job)
+            queue.extendleft(reversed(kept))
+        self.busy.update(job.order.command.party.id for job in batch)
+        return batch
+
+    def leave(self, batch: list[_Job]) -> None:
+        """Let the accounts of a batch be taken again."""
+        self.busy.difference_update(job.order.command.party.id for job in batch)
+
+
+def _fail(jobs: Iterable[_Job], error: BaseException) -> None:
+    for job in jobs:
+        with suppress(asyncio.InvalidStateError):
+            job.future.set_exception(error)

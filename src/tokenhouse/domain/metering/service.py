@@ -1,0 +1,230 @@
+"""Metering's verbs on one transaction: load and post a batch, check, read receipts."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
+
+from tokenhouse.domain import catalog as catalogs
+from tokenhouse.domain import ledger, wallets
+from tokenhouse.domain.catalog.types import Catalog, Price
+from tokenhouse.domain.earnings.policies import formula_of
+from tokenhouse.domain.ledger.types import Entry, Party
+from tokenhouse.domain.metering.types import (
+    AnyOrder,
+    Burned,
+    HeldNow,
+    HoldOrder,
+    Loaded,
+    MeteringPosting,
+    Receipt,
+    ReceiptRow,
+    Scene,
+    Share,
+    Terms,
+)
+from tokenhouse.domain.wallets.types import Wallet
+from tokenhouse.infra.database import Tx, arrays, load_queries
+
+_Q = load_queries(__file__)
+LOAD = _Q.rows("load", Loaded)
+POST = _Q.nothing("post")
+_RECEIPTS = _Q.rows("receipts", ReceiptRow)
+_RECEIPTS_OF = _Q.rows("receipts_of", UUID)
+
+
+class Rates:
+    """A catalog with its earnings formulas made ready."""
+
+    __slots__ = ("catalog", "default_tiered", "formulas", "tiered")
+
+    def __init__(self, catalog: Catalog, default_policy: str) -> None:
+        self.catalog = catalog
+        self.formulas = {policy.id: formula_of(policy) for policy in catalog.policies.values()}
+        counting = [name for name, formula in self.formulas.items() if formula.counts_uses]
+        self.tiered = arrays.texts(counting)
+        self.default_tiered = default_policy in counting
+
+
+def load_params(bucket: int, orders: Sequence[tuple[AnyOrder, int]], rates: Rates) -> dict[str, object]:
+    """Give the parameters that load a batch of (order, asset)."""
+    named = sorted({(order.command.party.id, asset) for order, asset in orders})
+    models: set[str] = set()
+    characters: set[str] = set()
+    holds = []
+    for order, _ in orders:
+        if isinstance(order, HoldOrder):
+            holds.append(order.hold_id)
+        if order.model_id is not None:
+            models.add(order.model_id)
+        if order.character_id is not None:
+            characters.add(order.character_id)
+    return {
+        "bucket": bucket,
+        "owner": arrays.ints(owner for owner, _ in named),
+        "asset": arrays.ints(asset for _, asset in named),
+        "account": arrays.ints(order.command.party.id for order, _ in orders),
+        "key": arrays.texts(order.command.key for order, _ in orders),
+        "hold": arrays.ints(holds),
+        "model": arrays.texts(models),
+        "character": arrays.texts(characters),
+        "tiered": rates.tiered,
+        "default_tiered": rates.default_tiered,
+    }
+
+
+def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[int]) -> Scene:
+    """Make what was loaded into what is decided on."""
+    found = [Wallet(*row) for row in loaded.wallets or ()]  # type: ignore[arg-type] # columns of lock_wallets
+    wallets.attach(found, loaded.lots or ())
+    models: dict[str, Terms] = {}
+    characters: dict[str, Terms] = {}
+    for row in loaded.models or ():
+        terms = _terms(row)
+        if terms.character_external_id is None:
+            models[terms.external_id] = terms
+        else:
+            characters[terms.character_external_id] = terms
+    return Scene(
+        catalog=rates.catalog,
+        at=loaded.at,
+        wallets={(wallet.owner_id, wallet.asset_id): wallet for wallet in found},
+        entries={(row[0], row[1]): Entry(*row) for row in loaded.entries or ()},  # type: ignore[misc,arg-type]
+        holds={str(row[0]): HeldNow(*row) for row in loaded.holds or ()},  # type: ignore[arg-type]
+        models=models,
+        characters=characters,
+        standing={},
+        owed={},
+        formulas=rates.formulas,
+        upgrade_url=upgrade_url,
+        at_text=loaded.at.isoformat(),
+        settled=settled,
+    )
+
+
+def _terms(row: Sequence[object]) -> Terms:
+    (model_id, external_id, character_id, character, active, monetized, policy, version, pricing, creator_id, creator,
+     share, owners, uses, nanos, accounts) = row
+    names = {owner: name for owner, name in owners or ()}  # type: ignore[attr-defined]
+    ids = tuple(names)
+    if creator_id is not None:
+        names[creator_id] = creator
+    return Terms(
+        model_id, external_id, character_id, character, active, monetized, policy, version,  # type: ignore[arg-type]
+        _price(tuple(sorted(pricing.items()))) if pricing else None,  # type: ignore[attr-defined]
+        creator_id, share, ids, names, uses, nanos or 0,  # type: ignore[arg-type]
+        {owner: (account, balance) for owner, account, balance in accounts or ()},  # type: ignore[attr-defined]
+    )
+
+
+@lru_cache(maxsize=4096)
+def _price(rates: tuple[tuple[str, str], ...]) -> Price:
+    return catalogs.parse_pricing(dict(rates))
+
+
+def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
+    """Give the parameters that write a batch: one array literal a column."""
+    usage = ledger.columns(posting.usage, 23)
+    uses = ledger.columns(posting.uses.values(), 4)
+    shares = ledger.columns(posting.shares.values(), 4)
+    ints, texts = arrays.ints, arrays.texts
+    return {
+        "bucket": posting.bucket,
+        "at": at,
+        **ledger.params(posting),
+        **wallets.move_params(posting),
+        "usage_id": ints(usage[0]),
+        "usage_account": ints(usage[1]),
+        "usage_asset": ints(usage[2]),
+        "usage_kind": ints(usage[3]),
+        "usage_counted": arrays.bools(usage[4]),
+        "usage_type": ints(usage[5]),
+        "usage_amount": ints(usage[6]),
+        "usage_credits": ints(usage[7]),
+        "usage_balance": ints(usage[8]),
+        "usage_nanos": ints(usage[9]),
+        "usage_reason": ints(usage[10]),
+        "usage_operation": texts(usage[11]),
+        "usage_rate_version": ints(usage[12]),
+        "usage_model": ints(usage[13]),
+        "usage_character": ints(usage[14]),
+        "usage_hold": ints(usage[15]),
+        "usage_user_label": texts(usage[16]),
+        "usage_upstream_model": texts(usage[17]),
+        "usage_provider": texts(usage[18]),
+        "usage_cost_nanos": ints(usage[19]),
+        "usage_quantity": texts(usage[20]),
+        "usage_metadata": texts(usage[21]),
+        "usage_occurred_at": texts(usage[22]),
+        "use_model": ints(posting.uses),
+        "use_count": ints(uses[0]),
+        "use_credits": ints(uses[1]),
+        "use_nanos": ints(uses[2]),
+        "use_last": texts(uses[3]),
+        "share_model": ints(model for model, _ in posting.shares),
+        "share_earner": ints(earner for _, earner in posting.shares),
+        "share_count": ints(shares[0]),
+        "share_credits": ints(shares[1]),
+        "share_nanos": ints(shares[2]),
+        "share_last": texts(shares[3]),
+    }
+
+
+async def receipts(tx: Tx, ids: Iterable[str]) -> dict[str, Receipt]:
+    """Return receipts by id: those there are and that this transaction may see."""
+    rows = await tx.all(_RECEIPTS, ids=arrays.ints(ids))
+    return {str(row.id): receipt_of(row) for row in rows}
+
+
+async def receipt_rows(tx: Tx, ids: Iterable[str]) -> dict[str, ReceiptRow]:
+    """Return receipts by id with what later happened to them."""
+    return {str(row.id): row for row in await tx.all(_RECEIPTS, ids=arrays.ints(ids))}
+
+
+async def receipts_of(
+    tx: Tx,
+    party: Party,
+    *,
+    before: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    operation: str | None = None,
+    model_id: int | None = None,
+    user_label: str | None = None,
+    most: int = 100,
+) -> list[ReceiptRow]:
+    """Return an account's receipts, newest first; since and until bound the time of use, until not included."""
+    ids = await tx.all(
+        _RECEIPTS_OF, bucket=party.bucket, account_id=party.id, before=before, since=since, until=until,
+        operation=operation, model_id=model_id, user_label=user_label, most=most,
+    )
+    rows = await receipt_rows(tx, [str(found) for found in ids])
+    return [rows[str(found)] for found in ids]
+
+
+def receipt_of(row: ReceiptRow) -> Receipt:
+    """Make a receipt of what its tables hold."""
+    return Receipt(
+        id=str(row.id),
+        account_id=row.account_external_id or "",
+        user_id=row.user_id,
+        credit_type=row.credit_type,
+        amount=row.amount,
+        balance=row.balance,
+        operation=row.operation,
+        rate_card_version=row.rate_card_version,
+        model_id=row.model_id,
+        character_id=row.character_id,
+        usage_type=row.usage_type,
+        hold_id=str(row.hold_id) if row.hold_id else None,
+        grants=tuple(Burned(lot, amount) for lot, amount in row.grants or ()),
+        earnings=tuple(Share(str(name), row.model_id or "", int(nanos)) for name, nanos in row.earnings or ()),  # type: ignore[call-overload]
+        earnings_reason=row.earnings_reason,
+        quantity=row.quantity,
+        upstream_model=row.upstream_model,
+        provider=row.provider,
+        cost_nano_usd=row.cost_nanos,
+        metadata=row.metadata,
+        occurred_at=row.occurred_at,
+        created_at=row.created_at,
+    )
