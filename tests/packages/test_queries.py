@@ -137,4 +137,5 @@ def _fits(oid: int, kind: Any) -> bool:
         return all(_fits(oid, type(value)) for value in typing.get_args(kind))
     if oid in JSON:
         return (origin or kind) in {dict, list, tuple, str, int, bool}
-    return TYPES.get(oid) == kind
+    column = TYPES.get(oid)
+    return column == kind or (kind is list and typing.get_origin(column) is list)

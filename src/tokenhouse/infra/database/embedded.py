@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from psycopg.conninfo import make_conninfo
 
 from tokenhouse.infra.database.process import Lock, Runner, StartError, end, is_running, servers_of
-from tokenhouse.infra.database.tuning import configuration
+from tokenhouse.infra.database.tuning import DEFAULT_PORT, configuration, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,7 @@ class EmbeddedServer:
         self.folder = self.data_dir / f"postgres{version}"
         self.log = self.folder / "server.log"
         self._tcp = tcp
+        self._port = free_port() if tcp else DEFAULT_PORT  # the same after a restart: pools go on using it
         self._settings = dict(settings or {})
         self._users: Lock | None = None
         self._runner: Runner | None = None
@@ -70,8 +71,14 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Make the server (at first), start it or join the one that runs. Raises StartError."""
-        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        gate = self._gate()
+        try:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            gate = self._gate()
+        except OSError as error:
+            raise StartError(
+                f"The data folder {self.data_dir} cannot be used ({error.strerror}): {error.filename}. "
+                "Start as the user who owns it, or choose another."
+            ) from error
         try:
             if self._users is None:
                 self._users = Lock(self.data_dir / "postgres.users.lock")
@@ -200,10 +207,11 @@ class EmbeddedServer:
         if self._settled():
             return
         runner = self._run_as()
+        runner.own(self.folder)  # it may be from a backup, or from when we ran as someone else
         directory = self._socket_directory()
         conf = self.folder / "tokenhouse.conf"
         conf.write_text(
-            configuration(self.binary("pg_config"), directory, self._settings, tcp=self._tcp), "utf-8"
+            configuration(self.binary("pg_config"), directory, self._port, self._settings), "utf-8"
         )
         runner.own(conf)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:

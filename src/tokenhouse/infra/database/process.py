@@ -90,9 +90,14 @@ class Runner:
             )
 
     def own(self, path: Path) -> None:
-        """Give ``path`` to the user that the programs run as."""
-        if self.account is not None:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
+        """As root, give ``path`` and all in it to the user that the programs run as, if it is another's."""
+        user, group = (self.account.pw_uid, self.account.pw_gid) if self.account else (0, 0)
+        if os.geteuid() != 0 or path.stat().st_uid == user:
+            return
+        os.chown(path, user, group)
+        for folder, folders, files in os.walk(path):
+            for name in (*folders, *files):
+                os.chown(Path(folder, name), user, group, follow_symlinks=False)
 
     def run(
         self, command: Sequence[str | Path], *, timeout_seconds: float, output: Path | None = None

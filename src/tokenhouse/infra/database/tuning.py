@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+DEFAULT_PORT = 5432
 _MEBIBYTE = 1 << 20
 _HEADING = "# Written by Tokenhouse at each start. Put your own settings in postgresql.conf.\n"
 
 
-def configuration(pg_config: Path, socket_folder: str, settings: Mapping[str, str], *, tcp: bool) -> str:
+def configuration(pg_config: Path, socket_folder: str, port: int, settings: Mapping[str, str]) -> str:
     """Return the text of ``tokenhouse.conf``; ``settings`` wins over ours.
 
-    ``pg_config`` tells what the server was built with; ``tcp`` adds a free port of 127.0.0.1.
+    ``pg_config`` tells what the server was built with. A port other than 5432 is listened to by TCP as well.
     """
     shared = max(128, min(2048, memory_bytes() // 4 // _MEBIBYTE))
     values = {
-        "listen_addresses": "127.0.0.1" if tcp else "",
-        "port": str(_free_port() if tcp else 5432),
+        "listen_addresses": "" if port == DEFAULT_PORT else "127.0.0.1",
+        "port": str(port),
         "unix_socket_directories": f'"{socket_folder}"',
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
@@ -64,6 +65,14 @@ def memory_bytes() -> int:
     return total
 
 
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens to at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def _has_lz4(pg_config: Path) -> bool:
     done = subprocess.run([pg_config, "--configure"], capture_output=True, timeout=10, check=False)
     return b"--with-lz4" in done.stdout
@@ -71,10 +80,3 @@ def _has_lz4(pg_config: Path) -> bool:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "''")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
