@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import hmac
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +188,7 @@ def _prepare(
             )
         try:
             connection.execute("select pg_advisory_lock(%s)", [_ROLES_LOCK])
-            _roles(connection, admin, secret)
+            _roles_despite_twins(connection, admin, secret)
             grant_database(connection)
             connection.execute(sql.SQL("set role {}").format(sql.Identifier(OWNER)))
             connection.execute("alter default privileges revoke execute on functions from public")
@@ -200,6 +201,19 @@ def _prepare(
                 "It must be a superuser, or have CREATEROLE and own the database."
             ) from error
     return Booted(_login(admin, secret, APP), _login(admin, secret, WORKER), key, stored, server)
+
+
+def _roles_despite_twins(connection: psycopg.Connection[Any], admin: str, secret: str) -> None:
+    """Roles belong to the whole server: the start of another of its databases may write the same ones."""
+    for tries_left in reversed(range(20)):
+        try:
+            _roles(connection, admin, secret)
+        except errors.InternalError_ as error:
+            if "concurrently updated" not in str(error) or not tries_left:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _roles(connection: psycopg.Connection[Any], admin: str, secret: str) -> None:
@@ -241,7 +255,7 @@ def _roles(connection: psycopg.Connection[Any], admin: str, secret: str) -> None
 
 
 def _tolerating_twins(connection: psycopg.Connection[Any], statement: sql.Composed) -> None:
-    """Roles belong to the whole server: another database's start may make the same one at this moment."""
+    """Run ``create role`` unless another database's start makes the same one at this moment."""
     try:
         connection.execute(statement)
     except (errors.DuplicateObject, errors.UniqueViolation):
