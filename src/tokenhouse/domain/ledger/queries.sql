@@ -28,9 +28,10 @@ WHERE h.bucket = %(bucket)s::smallint AND h.account_id = %(account_id)s::bigint 
   AND h.expires_at <= clock_timestamp()
 ORDER BY h.id;
 
--- locked_wallets : list
--- Locks wallets in key order: [owner, asset, ledger account, balance, held, due] each; null for none.
-SELECT ledger.lock_wallets(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[]) AS wallets;
+-- locked_wallets : WalletColumns
+-- Locks wallets in key order.
+SELECT w.owners, w.assets, w.accounts, w.balances, w.helds, w.dues
+FROM ledger.lock_wallets(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[]) AS w;
 
 -- now : datetime
 SELECT clock_timestamp() AS at;

@@ -1,7 +1,9 @@
 """The ledger's verbs: look up, lock, post. Higher packages decide; nothing else writes a balance."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from tokenhouse.domain.ledger.types import (
@@ -12,6 +14,7 @@ from tokenhouse.domain.ledger.types import (
     Hold,
     HoldEnd,
     Posting,
+    WalletColumns,
 )
 from tokenhouse.infra.database import Tx, arrays, load_queries
 
@@ -20,7 +23,7 @@ _ENTRY_OF = _Q.rows("entry_of", EntryFound)
 _HOLD_OF = _Q.rows("hold_of", Hold)
 _DUE_HOLDS = _Q.rows("due_holds", DueHold)
 _DUE_HOLDS_OF = _Q.rows("due_holds_of", DueHold)
-_LOCKED_WALLETS = _Q.rows("locked_wallets", list)
+_LOCKED_WALLETS = _Q.rows("locked_wallets", WalletColumns)
 _NOW = _Q.rows("now", datetime)
 _OPEN_ACCOUNTS = _Q.nothing("open_accounts")
 _POST = _Q.nothing("post")
@@ -51,8 +54,11 @@ async def hold_of(tx: Tx, hold_id: UUID) -> Hold | None:
     return await tx.first(_HOLD_OF, id=hold_id)
 
 
-async def lock_wallets(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Lock wallets named (owner, asset); return [owner, asset, ledger account, balance, held, due] of those there are."""
+async def lock_wallets(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> tuple[list[Any] | None, ...]:
+    """Lock wallets named (owner, asset) in key order.
+
+    Returns the columns owner, asset, ledger account, balance, held, due of those there are, None for each without any.
+    """
     pairs = sorted(set(keys))
     found = await tx.one(
         _LOCKED_WALLETS,
@@ -60,7 +66,7 @@ async def lock_wallets(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> 
         owners=arrays.ints(owner for owner, _ in pairs),
         assets=arrays.ints(asset for _, asset in pairs),
     )
-    return found or []
+    return astuple(found)
 
 
 async def open_accounts(tx: Tx, bucket: int, keys: Sequence[tuple[int, int]], role: str) -> None:
@@ -132,7 +138,7 @@ def params(posting: Posting) -> dict[str, object]:
         "entry_id": ints(entries[2]),
         "entry_kind": ints(entries[3]),
         "entry_fingerprint": ints(entries[4]),
-        "entry_answer": texts(entries[5]),
+        "entry_answer": arrays.sparse(entries[5]),
         "leg_entry": ints(legs[0]),
         "leg": ints(legs[1]),
         "leg_kind": ints(legs[2]),

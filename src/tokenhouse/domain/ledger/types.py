@@ -113,6 +113,18 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletColumns:
+    """Locked wallets by column; None for each where there are none."""
+
+    owners: list[int] | None
+    assets: list[int] | None
+    accounts: list[int] | None
+    balances: list[int] | None
+    helds: list[int] | None
+    dues: list[bool] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Credits set aside. state: live, captured, voided or expired; captured: credits taken, once captured."""
 

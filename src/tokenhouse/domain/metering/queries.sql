@@ -1,6 +1,7 @@
 -- load : Loaded
 -- Locks and loads what a batch is decided on.
-SELECT l.wallets, l.lots, l.entries, l.holds, l.models, l.at, l.catalog_version
+SELECT l.owners, l.assets, l.accounts, l.balances, l.helds, l.dues, l.lot_accounts, l.lot_assets, l.lot_ids, l.lot_lefts,
+       l.lot_sources, l.lot_priorities, l.lot_expiries, l.entries, l.holds, l.models, l.at, l.catalog_version
 FROM metering.load(
   %(bucket)s::smallint, %(owner)s::bigint[], %(asset)s::smallint[], %(account)s::bigint[], %(key)s::text[],
   %(hold)s::uuid[], %(model)s::text[], %(character)s::text[], %(tiered)s::text[], %(default_tiered)s::boolean

@@ -23,7 +23,6 @@ from tokenhouse.domain.metering.types import (
     Share,
     Terms,
 )
-from tokenhouse.domain.wallets.types import Wallet
 from tokenhouse.infra.database import Tx, arrays, load_queries
 
 _Q = load_queries(__file__)
@@ -75,8 +74,11 @@ def load_params(bucket: int, orders: Sequence[tuple[AnyOrder, int]], rates: Rate
 
 def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[int]) -> Scene:
     """Make what was loaded into what is decided on."""
-    found = [Wallet(*row) for row in loaded.wallets or ()]  # type: ignore[arg-type] # columns of lock_wallets
-    wallets.attach(found, loaded.lots or ())
+    found = wallets.assemble(
+        (loaded.owners, loaded.assets, loaded.accounts, loaded.balances, loaded.helds, loaded.dues),
+        (loaded.lot_accounts, loaded.lot_assets, loaded.lot_ids, loaded.lot_lefts, loaded.lot_sources,
+         loaded.lot_priorities, loaded.lot_expiries),
+    )
     models: dict[str, Terms] = {}
     characters: dict[str, Terms] = {}
     for row in loaded.models or ():
@@ -88,7 +90,7 @@ def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[
     return Scene(
         catalog=rates.catalog,
         at=loaded.at,
-        wallets={(wallet.owner_id, wallet.asset_id): wallet for wallet in found},
+        wallets=found,
         entries={(row[0], row[1]): Entry(*row) for row in loaded.entries or ()},  # type: ignore[misc,arg-type]
         holds={str(row[0]): HeldNow(*row) for row in loaded.holds or ()},  # type: ignore[arg-type]
         models=models,
@@ -103,12 +105,13 @@ def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[
 
 
 def _terms(row: Sequence[object]) -> Terms:
-    (model_id, external_id, character_id, character, active, monetized, policy, version, pricing, creator_id, creator,
-     share, owners, uses, nanos, accounts) = row
+    (model_id, external_id, character_id, character, active, monetized, policy, version, pricing, share, creator,
+     owners, uses, nanos, accounts) = row
     names = {owner: name for owner, name in owners or ()}  # type: ignore[attr-defined]
     ids = tuple(names)
+    creator_id, creator_name = creator  # type: ignore[misc]
     if creator_id is not None:
-        names[creator_id] = creator
+        names[creator_id] = creator_name
     return Terms(
         model_id, external_id, character_id, character, active, monetized, policy, version,  # type: ignore[arg-type]
         _price(tuple(sorted(pricing.items()))) if pricing else None,  # type: ignore[attr-defined]
@@ -143,19 +146,19 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
         "usage_credits": ints(usage[7]),
         "usage_balance": ints(usage[8]),
         "usage_nanos": ints(usage[9]),
-        "usage_reason": ints(usage[10]),
-        "usage_operation": texts(usage[11]),
-        "usage_rate_version": ints(usage[12]),
-        "usage_model": ints(usage[13]),
-        "usage_character": ints(usage[14]),
-        "usage_hold": ints(usage[15]),
-        "usage_user_label": texts(usage[16]),
-        "usage_upstream_model": texts(usage[17]),
-        "usage_provider": texts(usage[18]),
-        "usage_cost_nanos": ints(usage[19]),
-        "usage_quantity": texts(usage[20]),
-        "usage_metadata": texts(usage[21]),
-        "usage_occurred_at": texts(usage[22]),
+        "usage_reason": arrays.sparse_ints(usage[10]),
+        "usage_operation": arrays.sparse(usage[11]),
+        "usage_rate_version": arrays.sparse_ints(usage[12]),
+        "usage_model": arrays.sparse_ints(usage[13]),
+        "usage_character": arrays.sparse_ints(usage[14]),
+        "usage_hold": arrays.sparse_ints(usage[15]),
+        "usage_user_label": arrays.sparse(usage[16]),
+        "usage_upstream_model": arrays.sparse(usage[17]),
+        "usage_provider": arrays.sparse(usage[18]),
+        "usage_cost_nanos": arrays.sparse_ints(usage[19]),
+        "usage_quantity": arrays.sparse(usage[20]),
+        "usage_metadata": arrays.sparse(usage[21]),
+        "usage_occurred_at": arrays.sparse(usage[22]),
         "use_model": ints(posting.uses),
         "use_count": ints(uses[0]),
         "use_credits": ints(uses[1]),

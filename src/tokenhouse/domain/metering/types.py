@@ -233,10 +233,21 @@ class Unsettled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What metering.load returns: JSON arrays, the time, the catalog's version."""
+    """What metering.load returns: wallets and lots by column (None for none), JSON arrays, the time, the catalog."""
 
-    wallets: list[list[object]] | None
-    lots: list[list[object]] | None
+    owners: list[int] | None
+    assets: list[int] | None
+    accounts: list[int] | None
+    balances: list[int] | None
+    helds: list[int] | None
+    dues: list[bool] | None
+    lot_accounts: list[int] | None
+    lot_assets: list[int] | None
+    lot_ids: list[int] | None
+    lot_lefts: list[int] | None
+    lot_sources: list[str] | None
+    lot_priorities: list[int] | None
+    lot_expiries: list[float | None] | None
     entries: list[list[object]] | None
     holds: list[list[object]] | None
     models: list[list[object]] | None

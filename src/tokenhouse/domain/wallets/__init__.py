@@ -1,7 +1,7 @@
 """Grants, burn order, allowances and their renewal."""
 
 from tokenhouse.domain.wallets.service import (
-    attach,
+    assemble,
     change_plan,
     due_accounts,
     enrol,
@@ -17,7 +17,7 @@ from tokenhouse.domain.wallets.service import (
 )
 
 __all__ = [
-    "attach",
+    "assemble",
     "change_plan",
     "due_accounts",
     "enrol",

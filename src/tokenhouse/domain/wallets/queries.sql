@@ -45,9 +45,10 @@ WHERE l.bucket = %(bucket)s::smallint AND l.account_id = %(account_id)s::bigint
 ORDER BY l.id DESC
 LIMIT %(most)s::integer;
 
--- lots_of : list
--- The lots of locked wallets: [account, asset, lot, left, source, priority, expiry]; null for none.
-SELECT wallets.lots_of(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[]) AS lots;
+-- lots_of : LotColumns
+-- The lots of locked wallets.
+SELECT l.accounts, l.assets, l.ids, l.lefts, l.sources, l.priorities, l.expiries
+FROM wallets.lots_of(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[]) AS l;
 
 -- next_lots : list
 -- Numbers for new lots.

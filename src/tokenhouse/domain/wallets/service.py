@@ -5,7 +5,9 @@ Writing verbs need a teller's transaction for the account; they lock its wallets
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import astuple
 from datetime import datetime
+from typing import Any
 
 from tokenhouse.domain import ledger
 from tokenhouse.domain.catalog.types import Catalog, Plan
@@ -19,6 +21,7 @@ from tokenhouse.domain.wallets.types import (
     Enrolment,
     GrantView,
     Lot,
+    LotColumns,
     LotRow,
     NewGrant,
     Settlement,
@@ -38,10 +41,13 @@ _ALLOWANCE_LOTS = _Q.rows("allowance_lots", AllowanceLot)
 _WALLET_ROWS = _Q.rows("wallet_rows", WalletRow)
 _DUE_ACCOUNTS = _Q.rows("due_accounts", DueAccount)
 _GRANTS_OF = _Q.rows("grants_of", GrantView)
-_LOTS_OF = _Q.rows("lots_of", list)
+_LOTS_OF = _Q.rows("lots_of", LotColumns)
 _NEXT_LOTS = _Q.rows("next_lots", list)
 _POST_LOTS = _Q.nothing("post_lots")
 _ENROL = _Q.nothing("enrol")
+
+Columns = Sequence[list[Any] | None]
+"""Rows by column; None for each where there are none."""
 
 
 async def enrol(tx: Tx, catalog: Catalog, party: Party, plan_id: str, time_zone: str) -> None:
@@ -136,23 +142,21 @@ async def grant(tx: Tx, catalog: Catalog, command: Command, new: NewGrant) -> tu
 
 async def load(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> list[Wallet]:
     """Lock wallets named (owner, asset) and load them with their lots; those that do not exist are left out."""
-    rows = await ledger.lock_wallets(tx, bucket, keys)
-    wallets = [Wallet(*row) for row in rows]
-    lots = await tx.one(
-        _LOTS_OF,
-        bucket=bucket,
-        owners=arrays.ints(wallet.owner_id for wallet in wallets),
-        assets=arrays.ints(wallet.asset_id for wallet in wallets),
-    )
-    attach(wallets, lots or [])
-    return wallets
+    locked = await ledger.lock_wallets(tx, bucket, keys)
+    lots = await tx.one(_LOTS_OF, bucket=bucket, owners=arrays.ints(locked[0] or ()), assets=arrays.ints(locked[1] or ()))
+    return list(assemble(locked, astuple(lots)).values())
 
 
-def attach(wallets: Iterable[Wallet], lots: Sequence[Sequence[object]]) -> None:
-    """Give wallets their lots, as loaded."""
-    by_key = {(wallet.owner_id, wallet.asset_id): wallet for wallet in wallets}
-    for owner, asset, *lot in lots:
-        by_key[owner, asset].lots.append(Lot(*lot))  # type: ignore[index,arg-type] # rows of lots_of
+def assemble(wallets: Columns, lots: Columns) -> dict[tuple[int, int], Wallet]:
+    """Make wallets, by (owner, asset), of the columns that lock_wallets and lots_of return."""
+    found = {}
+    if wallets[0]:
+        for owner, asset, account, balance, held, due in zip(*wallets, strict=True):  # type: ignore[arg-type]
+            found[owner, asset] = Wallet(owner, asset, account, balance, held, due)
+    if lots[0]:
+        for owner, asset, *lot in zip(*lots, strict=True):  # type: ignore[arg-type] # all are there, or none
+            found[owner, asset].lots.append(Lot(*lot))
+    return found
 
 
 async def post(tx: Tx, posting: WalletPosting, at: datetime) -> None:
@@ -265,9 +269,8 @@ async def _post_settlement(
     start = settlement.period[0].isoformat() if settlement.period and new_period else entry
     posting = WalletPosting(party.bucket)
     posting.entries.append(EntryRow(party.id, f" {kind} {start}", entry, kind, OWN_ACT, None))
-    accounts = {row[1]: row[2] for row in await ledger.lock_wallets(
-        tx, party.bucket, [(party.id, asset_id) for asset_id in settlement.due]
-    )}
+    locked = await ledger.lock_wallets(tx, party.bucket, [(party.id, asset_id) for asset_id in settlement.due])
+    accounts = dict(zip(locked[1] or (), locked[2] or (), strict=True))
     count = len(settlement.allowances)
     numbers = await tx.one(_NEXT_LOTS, count=count) if count else []
     for number, new in zip(numbers, settlement.allowances, strict=True):

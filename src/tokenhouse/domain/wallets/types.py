@@ -40,6 +40,19 @@ class Wallet:
         return self.balance - self.held
 
 
+@dataclass(frozen=True, slots=True)
+class LotColumns:
+    """Lots of locked wallets by column; None for each where there are none."""
+
+    accounts: list[int] | None
+    assets: list[int] | None
+    ids: list[int] | None
+    lefts: list[int] | None
+    sources: list[str] | None
+    priorities: list[int] | None
+    expiries: list[float | None] | None
+
+
 class LotRow(NamedTuple):
     """A row of wallets.lot to be written; times are ISO text."""
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # Text that needs no quotes in an array literal. NULL is quoted by its own test below.
 _plain = re.compile(r"[A-Za-z0-9._:@/+-]+").fullmatch
@@ -29,6 +29,16 @@ def bools(values: Iterable[bool | None]) -> str:
 def texts(values: Iterable[str | None]) -> str:
     """Return an array literal of text, quoted where needed: ``{a,"b c",NULL,"NULL",""}``."""
     return "{" + ",".join(["NULL" if v is None else _quoted(v) for v in values]) + "}"
+
+
+def sparse(values: Sequence[str | None]) -> str:
+    """Like ``texts``, but ``{}`` where every value is None: ``unnest`` of several arrays fills up with NULL."""
+    return "{}" if values.count(None) == len(values) else texts(values)
+
+
+def sparse_ints(values: Sequence[int | None]) -> str:
+    """Like ``ints``, but ``{}`` where every value is None."""
+    return "{}" if values.count(None) == len(values) else ints(values)
 
 
 def _quoted(value: str) -> str:

@@ -34,7 +34,8 @@ begin
     if expiry::bigint < extract(epoch from clock_timestamp()) then
         return null;
     end if;
-    return string_to_array(ids, ',')::bigint[];
+    -- One cast of the whole: element by element takes several times as long for a batch's token.
+    return ('{' || ids || '}')::bigint[];
 end
 $$;
 

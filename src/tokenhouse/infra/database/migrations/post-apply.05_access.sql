@@ -39,12 +39,13 @@ begin
   return v_id;
 end $$;
 
--- Changes what is given (null: as it is).
+-- Changes what is given (null: as it is; an empty e-mail takes it away).
 create or replace function access.update_account(p_id bigint, p_name text, p_email text, p_time_zone text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_platform();
-  update access.identity set name = coalesce(p_name, name), email = coalesce(p_email, email) where account_id = p_id;
+  update access.identity set name = coalesce(p_name, name), email = nullif(coalesce(p_email, email), '')
+  where account_id = p_id;
   update access.account set time_zone = coalesce(p_time_zone, time_zone) where id = p_id;
 end $$;
 
@@ -69,13 +70,13 @@ begin
   return v_at;
 end $$;
 
--- True where the key was there and live.
+-- True where the key was there, this account's (null: the platform's), and live.
 create or replace function access.revoke_key(p_account bigint, p_id uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_platform();
   update access.api_key set revoked_at = clock_timestamp()
-  where id = p_id and account_id = p_account and revoked_at is null;
+  where id = p_id and account_id is not distinct from p_account and revoked_at is null;
   return found;
 end $$;
 
@@ -87,3 +88,11 @@ begin
   update access.api_key set last_used_at = clock_timestamp()
   where id = any (p_ids) and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute');
 end $$;
+
+-- What one account may know another by: the same every time, another for every viewer, nobody's to turn round. Not
+-- security definer: it answers inside the functions of th_owner, who alone may read the key.
+create or replace function access.pseudonym(p_viewer bigint, p_account bigint) returns text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select left(encode(sha256(s.key || convert_to('pseudonym:' || p_viewer || ':' || p_account, 'UTF8')), 'hex'), 12)
+  from access.secret s
+$$;

@@ -29,28 +29,29 @@ begin
   on conflict do nothing;
 end $$;
 
--- Locks wallets in key order (so that two batches never wait for each other in a ring) and tells what they hold:
--- a JSON array of [owner, asset, ledger account, balance, held, due].
-create or replace function ledger.lock_wallets(p_bucket smallint, p_owner bigint[], p_asset smallint[])
-returns json
+-- Locks wallets in key order (so that two batches never wait for each other in a ring) and tells what they hold, by
+-- column. Those that do not exist are left out.
+create or replace function ledger.lock_wallets(
+  p_bucket smallint, p_owner bigint[], p_asset smallint[],
+  out owners bigint[], out assets smallint[], out accounts bigint[], out balances bigint[], out helds bigint[],
+  out dues boolean[]
+)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
-declare
-  v_rows json;
 begin
   perform access.require_teller_of(p_owner);
   with locked as materialized (
-    select a.owner_id, a.asset_id, a.id, a.balance, a.held, a.due_at
-    from (select distinct w.owner_id, w.asset_id from unnest(p_owner, p_asset) w (owner_id, asset_id) order by 1, 2) w
+    select a.owner_id, a.asset_id, a.id, a.balance, a.held, coalesce(a.due_at <= clock_timestamp(), false) as due
+    from unnest(p_owner, p_asset) w (owner_id, asset_id)
     join ledger.account a
       on a.bucket = p_bucket and a.owner_id = w.owner_id and a.asset_id = w.asset_id and a.role = 'wallet'
     order by a.owner_id, a.asset_id
     for no key update of a
   )
-  select json_agg(json_build_array(l.owner_id, l.asset_id, l.id, l.balance, l.held, l.due_at <= clock_timestamp()))
-  into v_rows from locked l;
-  return v_rows;
+  select array_agg(l.owner_id), array_agg(l.asset_id), array_agg(l.id), array_agg(l.balance), array_agg(l.held),
+         array_agg(l.due)
+  into owners, assets, accounts, balances, helds, dues from locked l;
 end $$;
 
 -- What was already done under these keys: a JSON array of [account, key, id, kind, fingerprint, answer].
@@ -60,7 +61,10 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_has
 as $$
   select json_agg(json_build_array(e.account_id, e.key, e.id, e.kind, encode(e.fingerprint, 'hex'), e.answer))
   from unnest(p_account, p_key) k (account_id, key)
-  join ledger.entry e on e.bucket = p_bucket and e.account_id = k.account_id and e.key = k.key
+  -- limit: the keys must lead the join, also while the planner still takes the table for an empty one
+  cross join lateral (
+    select * from ledger.entry x where x.bucket = p_bucket and x.account_id = k.account_id and x.key = k.key limit 1
+  ) e
 $$;
 
 -- Locks holds in key order: a JSON array of [id, account, asset, amount, state, over, details].

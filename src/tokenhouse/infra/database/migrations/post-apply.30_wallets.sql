@@ -1,16 +1,22 @@
 -- Doors of the wallets: what a balance is made of. Wallets are locked (ledger.lock_wallets) before any of these.
 
--- The lots of these wallets with something left: a JSON array of
--- [account, asset, lot, remaining, source, priority, expiry as epoch seconds or null].
-create or replace function wallets.lots_of(p_bucket smallint, p_account bigint[], p_asset smallint[]) returns json
+-- The lots of these wallets with something left, by column; expiry as epoch seconds or null.
+create or replace function wallets.lots_of(
+  p_bucket smallint, p_account bigint[], p_asset smallint[],
+  out accounts bigint[], out assets smallint[], out ids bigint[], out lefts bigint[], out sources text[],
+  out priorities integer[], out expiries double precision[]
+)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
-  select json_agg(json_build_array(l.account_id, l.asset_id, l.id, l.remaining, l.source, l.priority,
-                                   date_part('epoch', l.expires_at)))
+  select array_agg(w.account_id), array_agg(w.asset_id), array_agg(l.id), array_agg(l.remaining), array_agg(l.source),
+         array_agg(l.priority), array_agg(date_part('epoch', l.expires_at))
   from unnest(p_account, p_asset) w (account_id, asset_id)
-  join wallets.lot l on l.bucket = p_bucket and l.account_id = w.account_id and l.asset_id = w.asset_id
-  where l.remaining > 0
+  -- offset: the wallets must lead the join
+  cross join lateral (
+    select * from wallets.lot x
+    where x.bucket = p_bucket and x.account_id = w.account_id and x.asset_id = w.asset_id and x.remaining > 0 offset 0
+  ) l
 $$;
 
 -- Changes lots: what is left of them, and what lapsed. Raises TH403 outside the token, TH409 where a lot is missing.

@@ -3,51 +3,62 @@
 -- read after a lock is what its earlier holders committed.
 
 -- Loads a batch of one bucket. p_owner/p_asset: the wallets it may take from; p_account/p_key: the idempotency keys;
--- p_tiered: the policies whose tiers count (their models' standings are locked). Each column is a JSON array of arrays:
--- wallets and lots as the lower functions give them, entries already recorded, holds,
--- models [id, app's id, character, character's app id, active, monetized, policy, price version, price, creator,
---         creator's app id, creator's share, [[owner, app's id]…], uses, nanos, [[earner, balance]…]].
+-- p_tiered: the policies whose tiers count (their models' standings are locked). Wallets and lots come by column, as
+-- the lower functions give them; the rest are JSON arrays of arrays: entries already recorded, holds, and models
+-- [id, app's id, character, character's app id, active, monetized, policy, price version, price, creator's share,
+--  creator, [[owner, app's id]…], uses, nanos, [[earner, ledger account, balance]…]].
 create or replace function metering.load(
   p_bucket smallint, p_owner bigint[], p_asset smallint[], p_account bigint[], p_key text[], p_hold uuid[],
   p_model text[], p_character text[], p_tiered text[], p_default_tiered boolean
-) returns table (wallets json, lots json, entries json, holds json, models json, at timestamptz, catalog_version integer)
+) returns table (
+  owners bigint[], assets smallint[], accounts bigint[], balances bigint[], helds bigint[], dues boolean[],
+  lot_accounts bigint[], lot_assets smallint[], lot_ids bigint[], lot_lefts bigint[], lot_sources text[],
+  lot_priorities integer[], lot_expiries double precision[],
+  entries json, holds json, models json, at timestamptz, catalog_version integer
+)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_model bigint[];
-  v_earner bigint[];
-  v_tiered bigint[];
 begin
-  wallets := ledger.lock_wallets(p_bucket, p_owner, p_asset);
-  lots := wallets.lots_of(p_bucket, p_owner, p_asset);
+  select w.owners, w.assets, w.accounts, w.balances, w.helds, w.dues
+  into owners, assets, accounts, balances, helds, dues
+  from ledger.lock_wallets(p_bucket, p_owner, p_asset) w;
+  select l.accounts, l.assets, l.ids, l.lefts, l.sources, l.priorities, l.expiries
+  into lot_accounts, lot_assets, lot_ids, lot_lefts, lot_sources, lot_priorities, lot_expiries
+  from wallets.lots_of(p_bucket, p_owner, p_asset) l;
   entries := ledger.find_entries(p_bucket, p_account, p_key);
   if p_hold <> '{}' then
     holds := ledger.lock_holds(p_bucket, p_hold);
   end if;
   if p_model <> '{}' or p_character <> '{}' then
-    select array_agg(distinct t.model_id),
-           array_agg(distinct t.model_id) filter (where t.earnings_policy = any (p_tiered)
-                                                  or (t.earnings_policy is null and p_default_tiered))
-    into v_model, v_tiered from market.terms(p_model, p_character) t;
-    if v_tiered is not null then
-      perform earnings.lock_standings(p_bucket, v_tiered);
-    end if;
-    select array_agg(distinct e.id) into v_earner
-    from (
-      select o.account_id from market.ownership o where o.model_id = any (v_model) and o.ended_at is null
-      union
-      select m.creator_id from market.model m where m.id = any (v_model) and m.creator_id is not null
-    ) e (id)
-    where not exists (select from ledger.account a where a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0
-                      and a.role = 'earnings');
-    if v_earner is not null then
-      perform ledger.open_accounts(p_bucket, v_earner, array_fill(0::smallint, array[array_length(v_earner, 1)]),
-                                   'earnings');
-    end if;
-    models := metering.models_of(p_bucket, p_model, p_character);
+    models := metering.load_models(p_bucket, p_model, p_character, p_tiered, p_default_tiered);
   end if;
   at := clock_timestamp();
   select max(v.id) into catalog_version from catalog.version v;
   return next;
+end $$;
+
+-- The models of a batch: locks the standings of those whose tiers count, and opens the earners' accounts that are
+-- missing in this bucket.
+create or replace function metering.load_models(
+  p_bucket smallint, p_model text[], p_character text[], p_tiered text[], p_default_tiered boolean
+) returns json
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_tiered bigint[];
+  v_missing bigint[];
+begin
+  v_tiered := market.models_under(p_model, p_character, p_tiered, p_default_tiered);
+  if v_tiered is not null then
+    perform earnings.lock_standings(p_bucket, v_tiered);
+  end if;
+  select array_agg(distinct e.id) into v_missing
+  from market.earners_of(p_model, p_character) e (id)
+  where not exists (select from ledger.account a where a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0
+                    and a.role = 'earnings');
+  if v_missing is not null then
+    perform ledger.open_accounts(p_bucket, v_missing, array_fill(0::smallint, array[array_length(v_missing, 1)]),
+                                 'earnings');
+  end if;
+  return metering.models_of(p_bucket, p_model, p_character);
 end $$;
 
 create or replace function metering.models_of(p_bucket smallint, p_model text[], p_character text[]) returns json
@@ -56,18 +67,18 @@ set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_has
 as $$
   select json_agg(json_build_array(
            t.model_id, t.external_id, t.character_id, t.character_external_id, t.active, t.monetized,
-           t.earnings_policy, t.pricing_version, t.pricing, t.creator_id, t.creator_external_id, t.creator_share_bps,
-           t.owners,
-           (select coalesce(sum(s.uses), 0)::bigint from access.deployment d
-            cross join generate_series(0, d.buckets - 1) b (bucket)
-            join earnings.standing s on s.bucket = b.bucket and s.model_id = t.model_id),
-           (select s.nanos from earnings.standing s where s.bucket = p_bucket and s.model_id = t.model_id),
-           (select json_agg(json_build_array(a.owner_id, a.id, a.balance))
-            from (select t.creator_id union select o.account_id from market.ownership o
-                  where o.model_id = t.model_id and o.ended_at is null) e (id)
-            join ledger.account a on a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0
-                 and a.role = 'earnings')))
+           t.earnings_policy, t.pricing_version, t.pricing, t.creator_share_bps,
+           json_build_array(t.creator_id, t.creator_external_id), t.owners,
+           coalesce(s.uses, 0) + case when d.buckets = 1 then 0 else (
+             select coalesce(sum(o.uses), 0)::bigint from generate_series(0, d.buckets - 1) b (bucket)
+             join earnings.standing o on o.bucket = b.bucket and o.model_id = t.model_id
+             where b.bucket <> p_bucket) end,
+           coalesce(s.nanos, 0),
+           (select json_agg(json_build_array(a.owner_id, a.id, a.balance)) from ledger.account a
+            where a.bucket = p_bucket and a.owner_id = any (t.earners) and a.asset_id = 0 and a.role = 'earnings')))
   from market.terms(p_model, p_character) t
+  cross join access.deployment d
+  left join earnings.standing s on s.bucket = p_bucket and s.model_id = t.model_id
 $$;
 
 -- Records usage. Called in one statement with ledger.post, wallets.move_lots and earnings.accrue (queries.sql: post).
