@@ -1,0 +1,150 @@
+"""Who is here: accounts, members, keys; and on whose behalf a caller acts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Literal, NamedTuple, get_args
+from uuid import UUID
+
+Kind = Literal["user", "organization"]
+Role = Literal["member", "admin", "owner"]
+Scope = Literal["charges:write", "wallets:read", "market:write", "usage:write", "admin"]
+
+ROLES: tuple[Role, ...] = get_args(Role)
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What was fixed when the database was made. buckets: an account's bucket is its number modulo this."""
+
+    buckets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user or an organization. `external_id` is the app's own id; id and bucket never change."""
+
+    id: int
+    bucket: int
+    external_id: str
+    kind: Kind
+    name: str
+    email: str | None
+    time_zone: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to be made. external_id: None to have one made; time_zone: an IANA name."""
+
+    kind: Kind
+    name: str
+    external_id: str | None = None
+    email: str | None = None
+    time_zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanges:
+    """What to change of an account; None leaves it as it is, an empty e-mail takes it away."""
+
+    name: str | None = None
+    email: str | None = None
+    time_zone: str | None = None
+
+
+class Identity(NamedTuple):
+    """What never changes of an account, short enough to be kept for every account in use."""
+
+    id: int
+    bucket: int
+    external_id: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRow:
+    """An identity as its tables hold it."""
+
+    id: int
+    bucket: int
+    external_id: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A user in an organization. `user_id` and `organization_id` are the app's ids, None where erased."""
+
+    organization_id: str | None
+    user_id: str | None
+    name: str | None
+    role: Role
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberOf:
+    """The number of an organization and the role in it."""
+
+    organization_id: int
+    role: Role
+
+
+class Membership(NamedTuple):
+    """An organization that a user belongs to: its number, its bucket, the user's role."""
+
+    id: int
+    bucket: int
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """On whose behalf a caller acts, and what for.
+
+    account: None for the platform. scopes: None for all that the account itself may do. organizations: by the
+    app's id, those that the account is a member of. key_id: the key that was shown, None for a session.
+    """
+
+    account: Identity | None
+    scopes: frozenset[str] | None = None
+    organizations: Mapping[str, Membership] = field(default_factory=lambda: MappingProxyType({}))
+    key_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFound:
+    """A live key as its digest found it.
+
+    account_id: None for a platform key. stale: its last use is to be noted (`touch_keys`). memberships: the
+    app's id of each organization → [number, bucket, role].
+    """
+
+    digest: bytes
+    id: UUID
+    account_id: int | None
+    external_id: str | None
+    bucket: int | None
+    kind: Kind | None
+    scopes: list[str] | None
+    expires_at: datetime | None
+    stale: bool
+    memberships: dict[str, list[object]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyView:
+    """A key as it is listed: never its secret. hint: the secret's last four characters."""
+
+    id: UUID
+    name: str
+    hint: str
+    scopes: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
