@@ -1,0 +1,1 @@
+"""Where the outside comes in: thin, and blind to each other."""
