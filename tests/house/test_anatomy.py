@@ -18,6 +18,12 @@ EXTRA: dict[str, str] = {
     "catalog/prices.py": "prices in and out of their written form, which models use too",
     "catalog/rows.py": "the rows of its tables, to and from its items",
     "catalog/table.py": "one table of the catalog file, read strictly",
+    "metering/checks.py": "check: read-only, gathered over concurrent callers",
+    "metering/group_commit.py": "the queue, the lanes and the retries through which orders share a commit",
+    "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
+    "metering/reversals.py": "the rarer verb that takes a charge back",
+    "metering/uses.py": "rules: what a use earns, beside those that price and burn",
+    "metering/verification.py": "runs the invariants and sums up the books",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.

@@ -19,7 +19,7 @@ from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain import wallets
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
-from tokenhouse.domain.metering import rules, service
+from tokenhouse.domain.metering import rules, service, uses
 from tokenhouse.domain.metering.types import AnyOrder, Done, MeteringPosting, Replay, Unsettled
 from tokenhouse.infra.database import PLATFORM, Actor, Database, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, TokenhouseError, Unavailable
@@ -85,7 +85,7 @@ class GroupCommit:
     async def reload(self) -> None:
         """Read the catalog again; a batch that meets a newer version does so by itself."""
         async with self._database.read(PLATFORM) as tx:
-            self._rates = service.Rates(await catalogs.load(tx), rules.DEFAULT_POLICY)
+            self._rates = service.Rates(await catalogs.load(tx), uses.DEFAULT_POLICY)
 
     async def submit(self, order: AnyOrder) -> Done:
         """Carry out one order. Raises its refusal, or Unavailable where the queue is full or the database away."""
@@ -203,6 +203,7 @@ class GroupCommit:
         actor = Actor(tuple({job.order.command.party.id for job in live}), teller=True)
         load = service.load_params(bucket.number, named, rates)
         async with self._database.decision(actor, service.LOAD, **load) as decision:
+            outcomes: list[rules.Outcome] = []
             current = (decision.loaded.catalog_version or 0) == rates.catalog.version
             if current:
                 scene = service.scene_of(decision.loaded, rates, self._upgrade_url, settled)
@@ -234,9 +235,7 @@ class GroupCommit:
             elif isinstance(outcome, TokenhouseError):
                 job.future.set_exception(outcome)
             elif isinstance(outcome, Replay):
-                job.future.set_result(
-                    Done(outcome.id, outcome.kind, "", found[outcome.id], None, replayed=True)
-                )
+                job.future.set_result(Done(outcome.id, outcome.kind, "", found[outcome.id], None, replayed=True))
             else:
                 job.future.set_result(outcome)
         return left
@@ -279,11 +278,12 @@ class _Bucket:
     def take(self, limit: int) -> list[_Job]:
         """Take what waits, in order, leaving the orders of accounts that are in a lane already."""
         queue = self.queue
+        batch: list[_Job] = []
         if not self.busy and len(queue) <= limit:
-            batch = list(queue)
+            batch.extend(queue)
             queue.clear()
         else:
-            batch, kept = [], []
+            kept: list[_Job] = []
             while queue and len(batch) < limit:
                 job = queue.popleft()
                 (kept if job.order.command.party.id in self.busy else batch).append(job)

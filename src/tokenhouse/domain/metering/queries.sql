@@ -30,7 +30,7 @@ SELECT
     %(usage_rate_version)s::integer[], %(usage_model)s::bigint[], %(usage_character)s::bigint[],
     %(usage_hold)s::uuid[], %(usage_user_label)s::text[], %(usage_upstream_model)s::text[],
     %(usage_provider)s::text[], %(usage_cost_nanos)s::bigint[], %(usage_quantity)s::text[],
-    %(usage_metadata)s::text[], %(usage_occurred_at)s::timestamptz[]),
+    %(usage_metadata)s::text[], %(usage_occurred_at)s::timestamptz[], %(usage_earners)s::text[]),
   ledger.place_holds(
     %(bucket)s::smallint, %(at)s::timestamptz, %(hold_id)s::uuid[], %(hold_account)s::bigint[],
     %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[], %(hold_details)s::text[]),
@@ -81,18 +81,67 @@ WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint
 ORDER BY u.id DESC
 LIMIT %(most)s::integer;
 
--- check_wallets : list
--- What wallets have to spend, read without a lock: [owner, asset, available, due] each; null for none.
-SELECT json_agg(json_build_array(a.owner_id, a.asset_id,
-                  a.balance - CASE WHEN a.held = 0 THEN 0 ELSE a.held - coalesce((
-                    SELECT sum(h.amount) FROM ledger.hold AS h
-                    WHERE h.bucket = a.bucket AND h.account_id = a.owner_id AND h.asset_id = a.asset_id
-                      AND h.state = 'live' AND h.expires_at <= clock_timestamp()), 0) END,
-                  coalesce(a.due_at <= clock_timestamp(), false))) AS wallets
-FROM unnest(%(owner)s::bigint[], %(asset)s::smallint[], %(bucket)s::smallint[]) AS w (owner_id, asset_id, bucket)
-JOIN ledger.account AS a
-  ON a.bucket = w.bucket AND a.owner_id = w.owner_id AND a.asset_id = w.asset_id AND a.role = 'wallet';
+-- spendable : Spendable*
+-- What wallets have to spend, read without a lock; what expired holds set aside is free again.
+SELECT a.bucket::integer AS bucket, a.owner_id, a.asset_id::integer AS asset_id,
+       a.balance - CASE WHEN a.held = 0 THEN 0 ELSE a.held - coalesce((
+         SELECT sum(h.amount) FROM ledger.hold AS h
+         WHERE h.bucket = a.bucket AND h.account_id = a.owner_id AND h.asset_id = a.asset_id AND h.state = 'live'
+           AND h.expires_at <= clock_timestamp()), 0)::bigint END AS available,
+       coalesce(a.due_at <= clock_timestamp(), false) AS due
+FROM unnest(%(bucket)s::smallint[], %(owner)s::bigint[], %(asset)s::smallint[]) AS w (bucket, owner_id, asset_id)
+CROSS JOIN LATERAL (
+  SELECT x.* FROM ledger.account AS x
+  WHERE x.bucket = w.bucket AND x.owner_id = w.owner_id AND x.asset_id = w.asset_id AND x.role = 'wallet' LIMIT 1
+) AS a;
 
 -- models_of : list
 -- Terms of models and characters, read without a lock.
 SELECT metering.models_of(%(bucket)s::smallint, %(model)s::text[], %(character)s::text[]) AS models;
+
+-- reversed : Reversed
+-- What of a charge was given back so far.
+SELECT coalesce(sum(r.amount), 0)::bigint AS amount
+FROM metering.reversal AS r
+WHERE r.bucket = %(bucket)s::smallint AND r.usage_id = %(usage)s::uuid;
+
+-- burned : LotBurned*
+-- What a charge took from grants and reversals have not given back, in burn order.
+SELECT t.lot_id, sum(CASE WHEN t.kind = 'reversal' THEN -t.amount ELSE t.amount END)::bigint AS taken,
+       min(l.expires_at) AS expires_at
+FROM (
+  SELECT x.lot_id, x.kind, x.amount, x.leg FROM ledger.transfer AS x
+  WHERE x.bucket = %(bucket)s::smallint AND x.entry_id = %(usage)s::uuid AND x.lot_id IS NOT NULL
+  UNION ALL
+  SELECT x.lot_id, x.kind, x.amount, x.leg FROM metering.reversal AS r
+  JOIN ledger.transfer AS x ON x.bucket = r.bucket AND x.entry_id = r.id AND x.lot_id IS NOT NULL
+  WHERE r.bucket = %(bucket)s::smallint AND r.usage_id = %(usage)s::uuid
+) AS t
+JOIN wallets.lot AS l
+  ON l.bucket = %(bucket)s::smallint AND l.account_id = %(account_id)s::bigint AND l.asset_id = %(asset_id)s::smallint
+  AND l.id = t.lot_id
+GROUP BY t.lot_id
+ORDER BY min(t.leg) FILTER (WHERE t.kind <> 'reversal');
+
+-- use_of : Use
+-- What a charge was, as its reversal needs it. Locks nothing: it never changes.
+SELECT u.asset_id::integer AS asset_id, u.kind, u.amount, u.credits, u.nanos, u.counted, u.model_id, u.earners,
+       metering.earned_by(u.bucket, u.id) AS earned, u.user_label
+FROM metering.usage AS u
+WHERE u.bucket = %(bucket)s::smallint AND u.id = %(usage)s::uuid AND u.account_id = %(account_id)s::bigint;
+
+-- lock_standing : nothing
+SELECT earnings.lock_standings(%(bucket)s::smallint, %(models)s::bigint[]);
+
+-- locked_earners : EarnerColumns
+-- Locks earners' accounts in key order.
+SELECT e.owners, e.accounts, e.balances
+FROM ledger.lock_earners(%(bucket)s::smallint, %(owners)s::bigint[]) AS e;
+
+-- record_reversal : nothing
+SELECT metering.record_reversal(
+  %(bucket)s::smallint, %(at)s::timestamptz, %(id)s::uuid, %(usage)s::uuid, %(account_id)s::bigint,
+  %(amount)s::bigint, %(nanos)s::bigint, %(lost_nanos)s::bigint, %(whole)s::boolean, %(reason)s::text);
+
+-- bring_forward : nothing
+SELECT ledger.bring_forward(%(bucket)s::smallint, %(owner)s::bigint, %(asset)s::smallint, %(at)s::timestamptz);

@@ -5,13 +5,11 @@ adds its rows to the posting.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from tokenhouse.domain.catalog.rules import find_operation, quote
-from tokenhouse.domain.catalog.types import GRANT_SOURCES, Catalog
-from tokenhouse.domain.earnings.rules import earning_credits, earning_reason, split
+from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
 from tokenhouse.domain.ledger.types import EntryRow, HoldEnd, HoldRow, LegRow
@@ -23,14 +21,15 @@ from tokenhouse.domain.metering.types import (
     HoldOrder,
     MeteringPosting,
     Order,
+    Priced,
     Receipt,
     Replay,
     Scene,
-    Share,
     Terms,
     Unsettled,
     UsageRow,
 )
+from tokenhouse.domain.metering.uses import Earned, earn
 from tokenhouse.domain.wallets.rules import burn
 from tokenhouse.domain.wallets.types import Wallet
 from tokenhouse.infra.kernel.errors import (
@@ -42,27 +41,10 @@ from tokenhouse.infra.kernel.errors import (
     UnknownReference,
     ValidationFailed,
 )
-from tokenhouse.infra.kernel.money import MAX_NANOS
 
 DEFAULT_CREDIT_TYPE = "general"
-DEFAULT_POLICY = "flat"
 
 Outcome = Done | Replay | Unsettled | TokenhouseError
-
-
-class _Priced:
-    """What an order is about, once its words were looked up."""
-
-    __slots__ = ("amount", "asset_id", "operation", "rate_version", "terms", "usage_type")
-
-    def __init__(self, amount: int, asset_id: int, operation: str | None, rate_version: int | None,
-                 terms: Terms | None, usage_type: str) -> None:
-        self.amount = amount
-        self.asset_id = asset_id
-        self.operation = operation
-        self.rate_version = rate_version
-        self.terms = terms
-        self.usage_type = usage_type
 
 
 def decide(scene: Scene, order: AnyOrder, new_id: str, posting: MeteringPosting) -> Outcome:
@@ -108,7 +90,7 @@ def asset_of(catalog: Catalog, order: AnyOrder) -> int:
 
 def _take(scene: Scene, order: Order, new_id: str, posting: MeteringPosting) -> Done | Unsettled:
     """Charge, hold or record."""
-    priced = _price(scene, order)
+    priced = price(scene.catalog, scene.models, scene.characters, order)
     if order.sort == "report":
         return _record_use(scene, order, priced, new_id, posting)
     key = (order.command.party.id, priced.asset_id)
@@ -132,32 +114,32 @@ def _take(scene: Scene, order: Order, new_id: str, posting: MeteringPosting) -> 
     return _charge(scene, order, priced, wallet, new_id, posting, kind="charge", hold=None)
 
 
-def _price(scene: Scene, order: Order) -> _Priced:
+def price(catalog: Catalog, models: Mapping[str, Terms], characters: Mapping[str, Terms], order: Order) -> Priced:
     """Look up what the order names and what it costs: its amount, else the model's price, else the operation's."""
-    catalog = scene.catalog
     operation = find_operation(catalog, order.operation) if order.operation is not None else None
-    terms = _terms(scene, order)
+    terms = _terms(models, characters, order)
     asset_id = asset_of(catalog, order)
-    price, version = None, None
+    rates, version = None, None
     if terms is not None and terms.price is not None:
-        price, version = terms.price, terms.pricing_version
+        rates, version = terms.price, terms.pricing_version
     elif operation is not None:
-        price, version = operation.price, operation.version
+        rates, version = operation.price, operation.version
     amount = order.amount
     if amount is None:
-        if price is not None:
-            amount = quote(price, order.quantity)
+        if rates is not None:
+            amount = quote(rates, order.quantity)
         elif order.fallback is not None:
             amount, version = order.fallback, None
         else:
             raise ValidationFailed.of(
-                "amount", "name an operation, a model with a price of its own, or an amount: one of them is needed"
+                "amount",
+                "name an operation, a model with a price of its own, or an amount: one of them is needed",
             )
     else:
-        if order.at_price and price is not None and amount < quote(price, order.quantity):
+        if order.at_price and rates is not None and amount < quote(rates, order.quantity):
             raise Forbidden("The amount lies below the price. Leave `amount` out to pay the price.")
         version = None
-    return _Priced(amount, asset_id, order.operation, version, terms, _usage_type(order))
+    return Priced(amount, asset_id, order.operation, version, terms, _usage_type(order))
 
 
 def _usage_type(order: Order) -> str:
@@ -170,28 +152,30 @@ def _usage_type(order: Order) -> str:
     return "other"
 
 
-def _terms(scene: Scene, order: Order) -> Terms | None:
+def _terms(models: Mapping[str, Terms], characters: Mapping[str, Terms], order: Order) -> Terms | None:
     """Find the model that is used. NotFound, or 409 for an inactive one, unless the order is lenient."""
     terms = None
     if order.model_id is not None:
-        terms = scene.models.get(order.model_id)
+        terms = models.get(order.model_id)
         if terms is None and not order.lenient:
             raise NotFound(f"There is no model {order.model_id!r}. Create it with POST /v1/models.")
     if order.character_id is not None:
-        character = scene.characters.get(order.character_id)
+        character = characters.get(order.character_id)
         if character is None and not order.lenient:
             raise NotFound(f"There is no character {order.character_id!r}. Create it with POST /v1/characters.")
         if terms is not None and character is not None and terms.model_id != character.model_id:
             raise ValidationFailed.of("character_id", f"belongs to another model than {order.model_id!r}")
         terms = character or terms
     if terms is not None and not terms.active and not order.lenient:
-        raise Conflict(f"The model {terms.external_id!r} is not active. Activate it, or use another.",
-                       code="model_inactive")
+        raise Conflict(
+            f"The model {terms.external_id!r} is not active. Activate it, or use another.",
+            code="model_inactive",
+        )
     return terms
 
 
 def _place_hold(
-    scene: Scene, order: Order, priced: _Priced, wallet: Wallet, new_id: str, posting: MeteringPosting
+    scene: Scene, order: Order, priced: Priced, wallet: Wallet, new_id: str, posting: MeteringPosting
 ) -> Done:
     command = order.command
     expires = scene.at + timedelta(seconds=order.ttl_seconds)
@@ -200,8 +184,9 @@ def _place_hold(
     details = {name: value for name, value in order._asdict().items() if name in _KEPT and value is not None}
     details["rate_version"] = priced.rate_version
     details["usage_type"] = priced.usage_type
-    posting.holds.append(HoldRow(new_id, wallet.owner_id, wallet.asset_id, priced.amount, expires.isoformat(),
-                                 json.dumps(details)))
+    posting.holds.append(
+        HoldRow(new_id, wallet.owner_id, wallet.asset_id, priced.amount, expires.isoformat(), json.dumps(details))
+    )
     answer: dict[str, object] = {
         "id": new_id,
         "account_id": command.party.external_id,
@@ -216,8 +201,20 @@ def _place_hold(
     return _enter(posting, order, new_id, "hold", answer)
 
 
-_KEPT = frozenset({"operation", "quantity", "model_id", "character_id", "user_label", "upstream_model", "provider",
-                   "cost_nanos", "occurred_at", "metadata"})
+_KEPT = frozenset(
+    {
+        "operation",
+        "quantity",
+        "model_id",
+        "character_id",
+        "user_label",
+        "upstream_model",
+        "provider",
+        "cost_nanos",
+        "occurred_at",
+        "metadata",
+    }
+)
 
 
 def _end_hold(scene: Scene, order: HoldOrder, new_id: str, posting: MeteringPosting) -> Done | Unsettled:
@@ -230,14 +227,20 @@ def _end_hold(scene: Scene, order: HoldOrder, new_id: str, posting: MeteringPost
     wallet = scene.wallets[hold.account_id, hold.asset_id]
     if order.sort == "void":
         _release(scene, hold, wallet, HoldEnd(hold.id, "voided", None), posting)
-        answer: dict[str, object] = {"id": hold.id, "state": "voided", "amount": hold.amount,
-                                     "available": wallet.available, "balance": wallet.balance}
+        answer: dict[str, object] = {
+            "id": hold.id,
+            "state": "voided",
+            "amount": hold.amount,
+            "available": wallet.available,
+            "balance": wallet.balance,
+        }
         return _enter(posting, order, new_id, "void", answer)
     if order.amount > hold.amount:
         raise Conflict(
             f"The hold is of {hold.amount:,} and the capture of {order.amount:,}. Capture at most what is held, and "
             "charge the rest.",
-            code="capture_exceeds_hold", held=hold.amount,
+            code="capture_exceeds_hold",
+            held=hold.amount,
         )
     if wallet.due:
         return Unsettled(hold.account_id)
@@ -247,7 +250,7 @@ def _end_hold(scene: Scene, order: HoldOrder, new_id: str, posting: MeteringPost
     usage_type = details.pop("usage_type", "other")
     held = Order(order.command, "charge", **details)  # type: ignore[arg-type] # what _place_hold kept
     terms = scene.models.get(held.model_id or "") or scene.characters.get(held.character_id or "")
-    priced = _Priced(order.amount, hold.asset_id, held.operation, rate_version, terms, str(usage_type))  # type: ignore[arg-type]
+    priced = Priced(order.amount, hold.asset_id, held.operation, rate_version, terms, str(usage_type))  # type: ignore[arg-type]
     return _charge(scene, held, priced, wallet, new_id, posting, kind="capture", hold=hold.id)
 
 
@@ -259,8 +262,15 @@ def _release(scene: Scene, hold: HeldNow, wallet: Wallet, end: HoldEnd, posting:
 
 
 def _charge(
-    scene: Scene, order: Order, priced: _Priced, wallet: Wallet, new_id: str, posting: MeteringPosting, *,
-    kind: str, hold: str | None,
+    scene: Scene,
+    order: Order,
+    priced: Priced,
+    wallet: Wallet,
+    new_id: str,
+    posting: MeteringPosting,
+    *,
+    kind: str,
+    hold: str | None,
 ) -> Done:
     """Take the credits from the grants, pay who earns by it, and write the receipt."""
     amount, asset_id, owner = priced.amount, wallet.asset_id, wallet.owner_id
@@ -278,123 +288,104 @@ def _charge(
     wallet.balance -= amount
     if amount:
         posting.wallet(owner, asset_id, -amount, 0, amount)
-    earned = _earn(scene, order, priced, amount, burned, new_id, leg, posting)
+    earned = earn(scene, order, priced, amount, burned, new_id, leg, posting)
     return _receipt(scene, order, priced, amount, wallet.balance, new_id, posting, kind, hold, tuple(grants), earned)
 
 
-def _record_use(scene: Scene, order: Order, priced: _Priced, new_id: str, posting: MeteringPosting) -> Done:
+def _record_use(scene: Scene, order: Order, priced: Priced, new_id: str, posting: MeteringPosting) -> Done:
     """Record a reported use: nothing is deducted; it earns as a use whose credits were paid elsewhere."""
-    burned = [(source, priced.amount if source == "top_up" else 0) for source in GRANT_SOURCES]
-    earned = _earn(scene, order, priced, priced.amount, burned, new_id, 0, posting)
-    reported = _Priced(0, priced.asset_id, priced.operation, None, priced.terms, priced.usage_type)
+    earned = earn(scene, order, priced, priced.amount, None, new_id, 0, posting)
+    reported = Priced(0, priced.asset_id, priced.operation, None, priced.terms, priced.usage_type)
     return _receipt(scene, order, reported, priced.amount, 0, new_id, posting, "report", None, (), earned)
 
 
-class _Earned(NamedTuple):
-    """What a use earned: the shares above 0, their sum, why there is none, and whether it counts as a use."""
-
-    shares: tuple[Share, ...]
-    nanos: int
-    reason: str | None
-    counted: bool
-
-
-def _earn(
-    scene: Scene, order: Order, priced: _Priced, amount: int, burned: Iterable[tuple[str, int]], new_id: str,
-    leg: int, posting: MeteringPosting,
-) -> _Earned:
-    """Decide what a use of `amount` credits earns, and post it from `leg` on. burned: (source of the grant, credits)."""
-    terms = priced.terms
-    if terms is None:
-        return _Earned((), 0, "no_model", counted=False)
-    standing = scene.standing.setdefault(terms.model_id, [terms.uses, terms.nanos])
-    formula = scene.formulas.get(terms.policy or DEFAULT_POLICY) if terms.monetized and terms.active else None
-    paid = earning_credits(burned, formula.policy.earn_on) if formula else 0
-    total = formula.accrue(paid, standing[0], priced.usage_type) if formula and paid else 0
-    shares = split(total, terms.creator_share_bps, terms.creator_id, terms.owner_ids)
-    owed = scene.owed
-    for earner, _ in shares:
-        owed.setdefault(earner, terms.accounts[earner][1])
-    fits = standing[1] + total <= MAX_NANOS and all(owed[earner] + nanos <= MAX_NANOS for earner, nanos in shares)
-    reason = earning_reason(
-        self_use=order.command.party.id in terms.names or order.user_label in terms.names.values(),
-        has_model=True,
-        has_earner=bool(shares),
-        monetized=formula is not None,
-        earning_credits=paid,
-        total_nanos=total if fits else MAX_NANOS + 1,
-    )
-    if reason in ("self_use", "no_owner"):
-        return _Earned((), 0, reason, counted=False)
-    if reason is not None:
-        total, shares = 0, [(earner, 0) for earner, _ in shares]
-    standing[0] += 1
-    standing[1] += total
-    _pay(scene, order, terms, amount, total, shares, new_id, leg, posting)
-    paid_shares = tuple(
-        Share(terms.names[earner], terms.external_id, nanos) for earner, nanos in shares if nanos
-    )
-    return _Earned(paid_shares, sum(share.nanos for share in paid_shares), reason, counted=True)
-
-
-def _pay(
-    scene: Scene, order: Order, terms: Terms, amount: int, total: int, shares: Iterable[tuple[int, int]], new_id: str,
-    leg: int, posting: MeteringPosting,
-) -> None:
-    """Post a use: to the model, and to each of its earners."""
-    at = order.occurred_at or scene.at_text
-    _add(posting.uses, terms.model_id, amount, total, at)
-    for earner, nanos in shares:
-        _add(posting.shares, (terms.model_id, earner), amount, nanos, at)
-        if nanos:
-            scene.owed[earner] += nanos
-            posting.earners[earner] = posting.earners.get(earner, 0) + nanos
-            account = terms.accounts[earner][0]
-            posting.legs.append(
-                LegRow(new_id, leg, "earning", chart.USD, chart.EARNINGS_COST, account, nanos, earner, None)
-            )
-            leg += 1
-
-
-def _add(table: dict, key: object, credit_sum: int, nanos: int, at: str) -> None:  # type: ignore[type-arg] # two kinds of keys
-    row = table.get(key)
-    if row is None:
-        table[key] = [1, credit_sum, nanos, at]
-    else:
-        row[0] += 1
-        row[1] += credit_sum
-        row[2] += nanos
-        if at > row[3]:
-            row[3] = at
-
-
 def _receipt(
-    scene: Scene, order: Order, priced: _Priced, credit_sum: int, balance: int, new_id: str,
-    posting: MeteringPosting, kind: str, hold: str | None, grants: tuple[Burned, ...], earned: _Earned,
+    scene: Scene,
+    order: Order,
+    priced: Priced,
+    credit_sum: int,
+    balance: int,
+    new_id: str,
+    posting: MeteringPosting,
+    kind: str,
+    hold: str | None,
+    grants: tuple[Burned, ...],
+    earned: Earned,
 ) -> Done:
     command, terms = order.command, priced.terms
     quantity = order.quantity
-    posting.usage.append(UsageRow(
-        new_id, command.party.id, priced.asset_id, kind, earned.counted, priced.usage_type, priced.amount, credit_sum,
-        balance, earned.nanos, earned.reason, priced.operation, priced.rate_version, terms.model_id if terms else None,
-        terms.character_id if terms else None, hold, order.user_label, order.upstream_model, order.provider,
-        order.cost_nanos, None if quantity is None else json.dumps(quantity), order.metadata, order.occurred_at,
-    ))
+    posting.usage.append(
+        UsageRow(
+            new_id,
+            command.party.id,
+            priced.asset_id,
+            kind,
+            earned.earners is not None,
+            priced.usage_type,
+            priced.amount,
+            credit_sum,
+            balance,
+            earned.nanos,
+            earned.reason,
+            priced.operation,
+            priced.rate_version,
+            terms.model_id if terms else None,
+            terms.character_id if terms else None,
+            hold,
+            order.user_label,
+            order.upstream_model,
+            order.provider,
+            order.cost_nanos,
+            None if quantity is None else json.dumps(quantity),
+            order.metadata,
+            order.occurred_at,
+            None if earned.earners is None else "{" + ",".join(map(str, earned.earners)) + "}",
+        )
+    )
     receipt = Receipt(
-        new_id, command.party.external_id, order.user_label, scene.catalog.codes[priced.asset_id], priced.amount,
-        balance, priced.operation, priced.rate_version, terms.external_id if terms else None,
-        terms.character_external_id if terms else None, priced.usage_type, hold, grants, earned.shares, earned.reason, quantity,
-        order.upstream_model, order.provider, order.cost_nanos, order.metadata and json.loads(order.metadata),
-        datetime.fromisoformat(order.occurred_at) if order.occurred_at else scene.at, scene.at,
+        new_id,
+        command.party.external_id,
+        order.user_label,
+        scene.catalog.codes[priced.asset_id],
+        priced.amount,
+        balance,
+        priced.operation,
+        priced.rate_version,
+        terms.external_id if terms else None,
+        terms.character_external_id if terms else None,
+        priced.usage_type,
+        hold,
+        grants,
+        earned.shares,
+        earned.reason,
+        quantity,
+        order.upstream_model,
+        order.provider,
+        order.cost_nanos,
+        order.metadata and json.loads(order.metadata),
+        datetime.fromisoformat(order.occurred_at) if order.occurred_at else scene.at,
+        scene.at,
     )
     return _enter(posting, order, new_id, kind, None, receipt)
 
 
 def _enter(
-    posting: MeteringPosting, order: AnyOrder, new_id: str, kind: str, answer: dict[str, object] | None,
+    posting: MeteringPosting,
+    order: AnyOrder,
+    new_id: str,
+    kind: str,
+    answer: dict[str, object] | None,
     receipt: Receipt | None = None,
 ) -> Done:
     command = order.command
-    posting.entries.append(EntryRow(command.party.id, command.key, new_id, kind, command.fingerprint,
-                                    json.dumps(answer) if answer is not None else None))
+    posting.entries.append(
+        EntryRow(
+            command.party.id,
+            command.key,
+            new_id,
+            kind,
+            command.fingerprint,
+            json.dumps(answer) if answer is not None else None,
+        )
+    )
     return Done(new_id, kind, command.fingerprint, receipt, answer)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from tokenhouse.domain import catalog as catalogs
@@ -21,6 +22,7 @@ from tokenhouse.domain.metering.types import (
     ReceiptRow,
     Scene,
     Share,
+    Spendable,
     Terms,
 )
 from tokenhouse.infra.database import Tx, arrays, load_queries
@@ -30,6 +32,8 @@ LOAD = _Q.rows("load", Loaded)
 POST = _Q.nothing("post")
 _RECEIPTS = _Q.rows("receipts", ReceiptRow)
 _RECEIPTS_OF = _Q.rows("receipts_of", UUID)
+_SPENDABLE = _Q.rows("spendable", Spendable)
+_MODELS_OF = _Q.rows("models_of", list)
 
 
 class Rates:
@@ -76,8 +80,15 @@ def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[
     """Make what was loaded into what is decided on."""
     found = wallets.assemble(
         (loaded.owners, loaded.assets, loaded.accounts, loaded.balances, loaded.helds, loaded.dues),
-        (loaded.lot_accounts, loaded.lot_assets, loaded.lot_ids, loaded.lot_lefts, loaded.lot_sources,
-         loaded.lot_priorities, loaded.lot_expiries),
+        (
+            loaded.lot_accounts,
+            loaded.lot_assets,
+            loaded.lot_ids,
+            loaded.lot_lefts,
+            loaded.lot_sources,
+            loaded.lot_priorities,
+            loaded.lot_expiries,
+        ),
     )
     models: dict[str, Terms] = {}
     characters: dict[str, Terms] = {}
@@ -91,8 +102,8 @@ def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[
         catalog=rates.catalog,
         at=loaded.at,
         wallets=found,
-        entries={(row[0], row[1]): Entry(*row) for row in loaded.entries or ()},  # type: ignore[misc,arg-type]
-        holds={str(row[0]): HeldNow(*row) for row in loaded.holds or ()},  # type: ignore[arg-type]
+        entries={(row[0], row[1]): Entry(*row) for row in loaded.entries or ()},
+        holds={str(row[0]): HeldNow(*row) for row in loaded.holds or ()},
         models=models,
         characters=characters,
         standing={},
@@ -104,19 +115,46 @@ def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[
     )
 
 
-def _terms(row: Sequence[object]) -> Terms:
-    (model_id, external_id, character_id, character, active, monetized, policy, version, pricing, share, creator,
-     owners, uses, nanos, accounts) = row
-    names = {owner: name for owner, name in owners or ()}  # type: ignore[attr-defined]
+def _terms(row: Sequence[Any]) -> Terms:
+    (
+        model_id,
+        external_id,
+        character_id,
+        character,
+        active,
+        monetized,
+        policy,
+        version,
+        pricing,
+        share,
+        creator,
+        owners,
+        uses,
+        nanos,
+        accounts,
+    ) = row
+    names = dict(owners or ())
     ids = tuple(names)
-    creator_id, creator_name = creator  # type: ignore[misc]
+    creator_id, creator_name = creator
     if creator_id is not None:
         names[creator_id] = creator_name
     return Terms(
-        model_id, external_id, character_id, character, active, monetized, policy, version,  # type: ignore[arg-type]
-        _price(tuple(sorted(pricing.items()))) if pricing else None,  # type: ignore[attr-defined]
-        creator_id, share, ids, names, uses, nanos or 0,  # type: ignore[arg-type]
-        {owner: (account, balance) for owner, account, balance in accounts or ()},  # type: ignore[attr-defined]
+        model_id,
+        external_id,
+        character_id,
+        character,
+        active,
+        monetized,
+        policy,
+        version,
+        _price(tuple(sorted(pricing.items()))) if pricing else None,
+        creator_id,
+        share,
+        ids,
+        names,
+        uses,
+        nanos or 0,
+        {owner: (account, balance) for owner, account, balance in accounts or ()},
     )
 
 
@@ -127,7 +165,7 @@ def _price(rates: tuple[tuple[str, str], ...]) -> Price:
 
 def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
     """Give the parameters that write a batch: one array literal a column."""
-    usage = ledger.columns(posting.usage, 23)
+    usage = ledger.columns(posting.usage, 24)
     uses = ledger.columns(posting.uses.values(), 4)
     shares = ledger.columns(posting.shares.values(), 4)
     ints, texts = arrays.ints, arrays.texts
@@ -159,6 +197,7 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
         "usage_quantity": arrays.sparse(usage[20]),
         "usage_metadata": arrays.sparse(usage[21]),
         "usage_occurred_at": arrays.sparse(usage[22]),
+        "usage_earners": arrays.sparse(usage[23]),
         "use_model": ints(posting.uses),
         "use_count": ints(uses[0]),
         "use_credits": ints(uses[1]),
@@ -171,6 +210,23 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
         "share_nanos": ints(shares[2]),
         "share_last": texts(shares[3]),
     }
+
+
+async def spendable(tx: Tx, wanted: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int, int, bool]]:
+    """Read what wallets (bucket, owner, asset) have to spend: the same with credits available and whether one is due."""
+    rows = await tx.all(
+        _SPENDABLE,
+        bucket=arrays.ints(bucket for bucket, _, _ in wanted),
+        owner=arrays.ints(owner for _, owner, _ in wanted),
+        asset=arrays.ints(asset for _, _, asset in wanted),
+    )
+    return [(row.bucket, row.owner_id, row.asset_id, row.available, row.due) for row in rows]
+
+
+async def terms_of(tx: Tx, bucket: int, models: Iterable[str], characters: Iterable[str]) -> list[Terms]:
+    """Read what uses of models and of characters' models need to know, without a lock."""
+    rows = await tx.one(_MODELS_OF, bucket=bucket, model=arrays.texts(models), character=arrays.texts(characters))
+    return [_terms(row) for row in rows or ()]
 
 
 async def receipts(tx: Tx, ids: Iterable[str]) -> dict[str, Receipt]:
@@ -198,8 +254,16 @@ async def receipts_of(
 ) -> list[ReceiptRow]:
     """Return an account's receipts, newest first; since and until bound the time of use, until not included."""
     ids = await tx.all(
-        _RECEIPTS_OF, bucket=party.bucket, account_id=party.id, before=before, since=since, until=until,
-        operation=operation, model_id=model_id, user_label=user_label, most=most,
+        _RECEIPTS_OF,
+        bucket=party.bucket,
+        account_id=party.id,
+        before=before,
+        since=since,
+        until=until,
+        operation=operation,
+        model_id=model_id,
+        user_label=user_label,
+        most=most,
     )
     rows = await receipt_rows(tx, [str(found) for found in ids])
     return [rows[str(found)] for found in ids]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from tokenhouse.domain.catalog.types import Catalog, Price
@@ -121,6 +121,28 @@ class Scene:
     settled: frozenset[int]
 
 
+class Priced:
+    """What an order is about, once its words were looked up."""
+
+    __slots__ = ("amount", "asset_id", "operation", "rate_version", "terms", "usage_type")
+
+    def __init__(
+        self,
+        amount: int,
+        asset_id: int,
+        operation: str | None,
+        rate_version: int | None,
+        terms: Terms | None,
+        usage_type: str,
+    ) -> None:
+        self.amount = amount
+        self.asset_id = asset_id
+        self.operation = operation
+        self.rate_version = rate_version
+        self.terms = terms
+        self.usage_type = usage_type
+
+
 class UsageRow(NamedTuple):
     """A row of metering.usage to be written."""
 
@@ -147,6 +169,7 @@ class UsageRow(NamedTuple):
     quantity: str | None
     metadata: str | None
     occurred_at: str | None
+    earners: str | None
 
 
 class MeteringPosting(WalletPosting):
@@ -157,8 +180,8 @@ class MeteringPosting(WalletPosting):
     def __init__(self, bucket: int) -> None:
         super().__init__(bucket)
         self.usage: list[UsageRow] = []
-        self.uses: dict[int, list[int | str]] = {}
-        self.shares: dict[tuple[int, int], list[int | str]] = {}
+        self.uses: dict[int, list[Any]] = {}
+        self.shares: dict[tuple[int, int], list[Any]] = {}
 
 
 class Share(NamedTuple):
@@ -248,9 +271,9 @@ class Loaded:
     lot_sources: list[str] | None
     lot_priorities: list[int] | None
     lot_expiries: list[float | None] | None
-    entries: list[list[object]] | None
-    holds: list[list[object]] | None
-    models: list[list[object]] | None
+    entries: list[list[Any]] | None
+    holds: list[list[Any]] | None
+    models: list[list[Any]] | None
     at: datetime
     catalog_version: int | None
 
@@ -275,7 +298,7 @@ class ReceiptRow:
     usage_type: str
     hold_id: UUID | None
     grants: list[list[int]] | None
-    earnings: list[list[object]] | None
+    earnings: list[list[Any]] | None
     earnings_reason: str | None
     quantity: object
     upstream_model: str | None
@@ -285,3 +308,55 @@ class ReceiptRow:
     reversed: int
     occurred_at: datetime
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spendable:
+    """What a wallet has to spend. due: time has something to do to it first."""
+
+    bucket: int
+    owner_id: int
+    asset_id: int
+    available: int
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """Credits of a charge that were given back."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class LotBurned:
+    """Credits that a charge took from a grant and that were not given back."""
+
+    lot_id: int
+    taken: int
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A charge as its reversal needs it. earners: whose use it counted as; earned: [earner, nano-dollars]."""
+
+    asset_id: int
+    kind: str
+    amount: int
+    credits: int
+    nanos: int
+    counted: bool
+    model_id: int | None
+    earners: list[int] | None
+    earned: list[list[int]] | None
+    user_label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EarnerColumns:
+    """Locked earners' accounts by column; None for each where there are none."""
+
+    owners: list[int] | None
+    accounts: list[int] | None
+    balances: list[int] | None

@@ -1,0 +1,79 @@
+"""Check: is there enough? Read only, without a lock; concurrent checks share one reading."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tokenhouse.domain.metering import rules, service
+from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
+from tokenhouse.domain.metering.types import Order, Terms
+from tokenhouse.infra.database import PLATFORM, Database
+from tokenhouse.infra.kernel.gather import Gather
+
+_Key = tuple[str, int, int | str, int]
+"""("wallet", bucket, account, asset), ("model" or "character", bucket, the app's id, 0)."""
+
+
+class Verdict(NamedTuple):
+    """Whether an order could be paid now; credits."""
+
+    allowed: bool
+    required: int
+    available: int
+
+
+class Checks:
+    """Answers checks for any number of callers; one per process, on its event loop."""
+
+    def __init__(self, database: Database, group_commit: GroupCommit, *, lanes: int = 2) -> None:
+        self._database = database
+        self._group_commit = group_commit
+        self._gather: Gather[_Key, object] = Gather(self._load, lanes=lanes)
+
+    async def check(self, order: Order) -> Verdict:
+        """Say whether the order could be paid. Raises what a charge would, except for a lack of tokens."""
+        rates = await self._group_commit.rates()
+        party = order.command.party
+        asset_id = rules.asset_of(rates.catalog, order)
+        models: dict[str, Terms] = {}
+        characters: dict[str, Terms] = {}
+        if order.model_id is not None:
+            found = await self._gather.get(("model", party.bucket, order.model_id, 0))
+            if isinstance(found, Terms):
+                models[order.model_id] = found
+        if order.character_id is not None:
+            found = await self._gather.get(("character", party.bucket, order.character_id, 0))
+            if isinstance(found, Terms):
+                characters[order.character_id] = found
+        required = rules.price(rates.catalog, models, characters, order).amount
+        key: _Key = ("wallet", party.bucket, party.id, asset_id)
+        available, due = await self._spendable(key)
+        if due:
+            await settle_account(self._database, rates.catalog, party)
+            available, _ = await self._spendable(key)
+        return Verdict(available >= required, required, available)
+
+    async def _spendable(self, key: _Key) -> tuple[int, bool]:
+        found = await self._gather.get(key)
+        return found if isinstance(found, tuple) else (0, False)
+
+    async def _load(self, keys: Sequence[_Key]) -> Mapping[_Key, object]:
+        found: dict[_Key, object] = {}
+        wallets = [key for key in keys if key[0] == "wallet"]
+        async with self._database.transaction(PLATFORM) as tx:
+            if wallets:
+                rows = await service.spendable(tx, [(key[1], int(key[2]), key[3]) for key in wallets])
+                for bucket, owner, asset, available, due in rows:
+                    found["wallet", bucket, owner, asset] = (available, due)
+            for bucket in {key[1] for key in keys if key[0] != "wallet"}:
+                names = [key for key in keys if key[1] == bucket]
+                for terms in await service.terms_of(
+                    tx,
+                    bucket,
+                    [str(key[2]) for key in names if key[0] == "model"],
+                    [str(key[2]) for key in names if key[0] == "character"],
+                ):
+                    if terms.character_external_id is None:
+                        found["model", bucket, terms.external_id, 0] = terms
+                    else:
+                        found["character", bucket, terms.character_external_id, 0] = terms
+        return found
