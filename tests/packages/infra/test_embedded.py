@@ -112,6 +112,7 @@ def test_a_lock_file_of_another_life_is_no_obstacle(server):
         lines = text.splitlines()
         lines[0] = str(pid)
         (server.folder / "postmaster.pid").write_text("\n".join(lines) + "\n")
+        (server.folder / ".s.PGSQL.5432.lock").write_text("\n".join(lines) + "\n")
         assert server.pid is None
         server.stop()
         assert server.ensure()

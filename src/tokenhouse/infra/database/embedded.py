@@ -227,7 +227,9 @@ class EmbeddedServer:
             if done.returncode == 0 and self.alive():
                 return
             said = _tail(self.log, size)
-            if time.monotonic() - begun > _RETRY_SECONDS or not any(text in said for text in _BUSY):
+            # Without a FATAL of its own it was killed while starting, and another try may succeed.
+            hopeless = "FATAL" in said and not any(text in said for text in _BUSY)
+            if hopeless or time.monotonic() - begun > _RETRY_SECONDS:
                 raise StartError(f"PostgreSQL does not start in {self.folder}; {self.log} ends with:\n{said}")
             time.sleep(0.2)
 
@@ -246,10 +248,10 @@ class EmbeddedServer:
         return False
 
     def _clear_remains(self, waited_seconds: float) -> None:
-        """Deal with what a killed server left: its lock file, and backends still holding its memory.
+        """Deal with what a killed server left: its lock files, and backends still holding its memory.
 
         PostgreSQL itself believes a lock file whose process id lives again as something else (usual in
-        containers) or is a zombie. It is removed only when no process works in the folder.
+        containers) or is a zombie. They are removed only when no process works in the folder.
         """
         remains = servers_of(self.folder)
         if remains is None:
@@ -259,6 +261,9 @@ class EmbeddedServer:
                 end(pid, signal.SIGKILL, 2)
             remains = servers_of(self.folder)
         if not remains:
+            for place in (self._place(), (self._socket_directory(), self._port)):
+                if place is not None:
+                    Path(place[0], f".s.PGSQL.{place[1]}.lock").unlink(missing_ok=True)
             (self.folder / "postmaster.pid").unlink(missing_ok=True)
 
     # ---- where things are --------------------------------------------------------------------------
