@@ -38,6 +38,36 @@ class Migrated:
     post_applied: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Where a database stands: migrations applied, missing, and unknown to this version (by a later one)."""
+
+    applied: tuple[str, ...]
+    missing: tuple[str, ...]
+    later: tuple[str, ...]
+    post_applied: bool
+
+    @property
+    def current(self) -> bool:
+        """Whether this version finds all that it needs and nothing beyond."""
+        return not self.missing and not self.later and self.post_applied
+
+
+def schema_of(connection: psycopg.Connection[Any], folder: Path = MIGRATIONS) -> Schema:
+    """Look where a database stands, changing nothing."""
+    files = _numbered(folder)
+    done = _done(connection)
+    row = None
+    if _exists(connection, "infra.post_apply"):
+        row = connection.execute("select digest from infra.post_apply").fetchone()
+    return Schema(
+        tuple(sorted(done & files.keys())),
+        tuple(name for name in files if name not in done),
+        tuple(sorted(done - files.keys())),
+        row is not None and row[0] == _digest(folder),
+    )
+
+
 def migrate(connection: psycopg.Connection[Any], folder: Path = MIGRATIONS) -> Migrated:
     """Apply what is missing over ``connection`` (autocommit, its role is to own everything).
 
@@ -58,11 +88,8 @@ def _migrate(connection: psycopg.Connection[Any], folder: Path) -> Migrated:
         "create table if not exists infra.post_apply ("
         "only_row boolean primary key default true check (only_row), digest text not null)"
     )
-    files = {path.stem: path for path in sorted(folder.glob("[0-9]*.sql"))}
-    known = connection.execute("select to_regclass(%s)", [f"infra.{_BOOKS}"]).fetchone()
-    done: set[str] = set()
-    if known is not None and known[0] is not None:
-        done = {row[0] for row in connection.execute(f'select migration_id from infra."{_BOOKS}"')}
+    files = _numbered(folder)
+    done = _done(connection)
     if later := done - files.keys():
         raise SchemaTooNewError(
             f"The database has been migrated by a later version of Tokenhouse ({', '.join(sorted(later))}). "
@@ -76,6 +103,32 @@ def _migrate(connection: psycopg.Connection[Any], folder: Path) -> Migrated:
     )
 
 
+def _numbered(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("[0-9]*.sql"))}
+
+
+def _replaceable(folder: Path) -> list[Path]:
+    return sorted(folder.glob("post-apply.*.sql"))
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _replaceable(folder):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _exists(connection: psycopg.Connection[Any], table: str) -> bool:
+    row = connection.execute("select to_regclass(%s)", [table]).fetchone()
+    return row is not None and row[0] is not None
+
+
+def _done(connection: psycopg.Connection[Any]) -> set[str]:
+    if not _exists(connection, f"infra.{_BOOKS}"):
+        return set()
+    return {row[0] for row in connection.execute(f'select migration_id from infra."{_BOOKS}"')}
+
+
 def _apply(connection: psycopg.Connection[Any], folder: Path, missing: list[Path]) -> None:
     from tokenhouse.infra.database._yoyo import apply  # noqa: PLC0415 - slow to import, seldom needed
 
@@ -83,20 +136,17 @@ def _apply(connection: psycopg.Connection[Any], folder: Path, missing: list[Path
 
 
 def _post_apply(connection: psycopg.Connection[Any], folder: Path, *, always: bool) -> bool:
-    files = sorted(folder.glob("post-apply.*.sql"))
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    digest = _digest(folder)
     row = connection.execute("select digest from infra.post_apply").fetchone()
-    if not always and row is not None and row[0] == digest.hexdigest():
+    if not always and row is not None and row[0] == digest:
         return False
     with connection.transaction():
-        for path in files:
+        for path in _replaceable(folder):
             run_file(connection, path)
         connection.execute(
             "insert into infra.post_apply (digest) values (%s) "
             "on conflict (only_row) do update set digest = excluded.digest",
-            [digest.hexdigest()],
+            [digest],
         )
     return True
 
