@@ -96,6 +96,21 @@ begin
   return v_id;
 end $$;
 
+-- Locks a model against other changes; returns how many own it, null where there is none that is not archived.
+create or replace function market.lock_model(p_external_id text) returns bigint
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_id bigint;
+begin
+  perform access.require_platform();
+  select m.id into v_id from market.model m
+  where m.external_id = p_external_id and m.archived_at is null for no key update;
+  if v_id is null then
+    return null;
+  end if;
+  return (select count(*) from market.ownership o where o.model_id = v_id and o.ended_at is null);
+end $$;
+
 -- Writes a model whole, as its service decided; a changed price becomes a new version. Call with the row locked.
 create or replace function market.update_model(
   p_id bigint, p_name text, p_category text, p_description text, p_features jsonb, p_pricing jsonb,
