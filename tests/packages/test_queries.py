@@ -43,6 +43,8 @@ TYPES: dict[int, Any] = {
     1009: list[str],
     1000: list[bool],
     2951: list[uuid.UUID],
+    1022: list[float],
+    1185: list[dt.datetime],
 }
 JSON = {114, 3802}
 VOID = 2278
@@ -69,9 +71,7 @@ def _name(query: queries.Query[Any]) -> str:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=_name)
-def test_query_matches_the_schema_and_its_row_type(
-    template_connection: psycopg.Connection, query: Any
-) -> None:
+def test_query_matches_the_schema_and_its_row_type(template_connection: psycopg.Connection, query: Any) -> None:
     text, _ = query.numbered()
     pgconn = template_connection.pgconn
     prepared = pgconn.prepare(b"", text.encode())
@@ -101,9 +101,7 @@ def test_every_block_of_a_query_file_is_used() -> None:
         for value in vars(module).values() if module.__name__.startswith("tokenhouse.domain.") else ():
             if isinstance(value, queries.Queries):
                 unused += [
-                    f"{value.package}.{name}"
-                    for name in value.names
-                    if (value.package, name) not in queries.REGISTRY
+                    f"{value.package}.{name}" for name in value.names if (value.package, name) not in queries.REGISTRY
                 ]
     assert not unused
 
@@ -138,4 +136,7 @@ def _fits(oid: int, kind: Any) -> bool:
     if oid in JSON:
         return (origin or kind) in {dict, list, tuple, str, int, bool}
     column = TYPES.get(oid)
-    return column == kind or (kind is list and typing.get_origin(column) is list)
+    if typing.get_origin(column) is list and (origin or kind) is list:
+        element, wanted = typing.get_args(column), typing.get_args(kind)  # list[int | None] or bare list, too
+        return not wanted or element[0] in (typing.get_args(wanted[0]) or wanted)
+    return column == kind

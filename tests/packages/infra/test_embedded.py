@@ -203,6 +203,7 @@ def test_a_long_path_and_tcp(tmp_path):
             pass
     finally:
         assert server.release()
+    assert not Path(host).exists()
 
 
 def test_what_cannot_work_says_so(tmp_path):

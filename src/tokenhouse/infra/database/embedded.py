@@ -16,6 +16,7 @@ import signal
 import socket
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,9 +55,7 @@ class EmbeddedServer:
     ) -> None:
         """Do nothing yet. Raises StartError for a version that the wheel does not hold."""
         if version not in _FOLDERS:
-            raise StartError(
-                f"The embedded PostgreSQL is {' or '.join(map(str, sorted(_FOLDERS)))}, not {version}."
-            )
+            raise StartError(f"The embedded PostgreSQL is {' or '.join(map(str, sorted(_FOLDERS)))}, not {version}.")
         self.data_dir = data_dir.expanduser().absolute()
         self.version = version
         self.folder = self.data_dir / f"postgres{version}"
@@ -116,9 +115,12 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop the server now, whoever uses it: sessions end, data is flushed; by force if it hangs."""
-        pid = self._pid()
+        pid, place = self._pid(), self._place()
         if pid is not None and not (end(pid, signal.SIGINT, 30) or end(pid, signal.SIGQUIT, 10)):
             end(pid, signal.SIGKILL, 5)
+        if place is not None and place[0] != str(self.folder):
+            with suppress(OSError):  # the short folder of a long path, empty now
+                Path(place[0]).rmdir()
 
     def alive(self) -> bool:
         """Tell whether the server accepts connections on its socket (it may still be recovering)."""
@@ -210,9 +212,7 @@ class EmbeddedServer:
         runner.own(self.folder)  # it may be from a backup, or from when we ran as someone else
         directory = self._socket_directory()
         conf = self.folder / "tokenhouse.conf"
-        conf.write_text(
-            configuration(self.binary("pg_config"), directory, self._port, self._settings), "utf-8"
-        )
+        conf.write_text(configuration(self.binary("pg_config"), directory, self._port, self._settings), "utf-8")
         runner.own(conf)
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -274,9 +274,7 @@ class EmbeddedServer:
         if gate.exclusive(_LOCK_SECONDS):
             return gate
         gate.close()
-        raise StartError(
-            f"Another process has been starting the PostgreSQL in {self.data_dir} for minutes; end it."
-        )
+        raise StartError(f"Another process has been starting the PostgreSQL in {self.data_dir} for minutes; end it.")
 
     def _leave(self) -> None:
         if self._users is not None:
@@ -332,9 +330,7 @@ class EmbeddedServer:
         account = self._run_as().account
         owner = os.geteuid() if account is None else account.pw_uid
         if not short.is_dir() or short.is_symlink() or state.st_uid != owner or state.st_mode & 0o077:
-            raise StartError(
-                f"{short} belongs to someone else; remove it or choose a shorter data folder than {own}."
-            )
+            raise StartError(f"{short} belongs to someone else; remove it or choose a shorter data folder than {own}.")
         return str(short)
 
 
