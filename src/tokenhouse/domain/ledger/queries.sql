@@ -6,11 +6,12 @@ WHERE e.bucket = %(bucket)s::smallint AND e.account_id = %(account_id)s::bigint 
 
 -- hold_of : Hold
 -- A hold by its id, in whichever bucket.
-SELECT h.id, h.account_id, h.asset_id::integer AS asset_id, h.amount, h.state, h.captured, h.expires_at, h.created_at,
-       h.ended_at, h.details
+SELECT h.id, h.account_id, i.external_id AS account_external_id, h.asset_id::integer AS asset_id, h.amount, h.state,
+       h.captured, h.expires_at, h.created_at, h.ended_at, h.details
 FROM access.deployment AS d
 CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
-JOIN ledger.hold AS h ON h.bucket = b.bucket AND h.id = %(id)s::uuid;
+JOIN ledger.hold AS h ON h.bucket = b.bucket AND h.id = %(id)s::uuid
+LEFT JOIN access.identity AS i ON i.account_id = h.account_id;
 
 -- due_holds : DueHold*
 -- Live holds whose time is over, oldest first.

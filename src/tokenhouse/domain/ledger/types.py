@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-
 OWN_ACT = "00"
 """The fingerprint of what the service does by itself: nobody asked for it."""
 
@@ -126,10 +125,14 @@ class WalletColumns:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Credits set aside. state: live, captured, voided or expired; captured: credits taken, once captured."""
+    """Credits set aside. state: live, captured, voided or expired; captured: credits taken, once captured.
+
+    account_external_id: the app's id of the account, None where it was erased.
+    """
 
     id: UUID
     account_id: int
+    account_external_id: str | None
     asset_id: int
     amount: int
     state: str
