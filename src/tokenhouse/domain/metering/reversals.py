@@ -178,7 +178,7 @@ async def _give_credits(
 async def _take_earnings(
     tx: Tx, posting: MeteringPosting, entry: str, use: Use, before: int, amount: int, *, whole: bool
 ) -> list[TakenBack]:
-    """Take earnings back and correct the model's figures. Locks in the order of the charge path: model, then earners."""
+    """Take earnings back and correct the model's figures. Locks as the charge path does: model, then earners."""
     if use.model_id is None or not use.counted:
         return []
     earners = use.earners or []
@@ -187,7 +187,7 @@ async def _take_earnings(
     owners = locked.owners or []
     accounts = dict(zip(owners, locked.accounts or [], strict=True))
     balances = dict(zip(owners, locked.balances or [], strict=True))
-    earned = dict(use.earned or ())
+    earned: dict[int, int] = {earner: nanos for earner, nanos in use.earned or ()}  # noqa: C416 - typed pairs
     taken = take_back(earned, use.amount, before, before + amount, balances)
     by_earner = {one.earner: one.taken for one in taken}
     uses = -1 if whole else 0

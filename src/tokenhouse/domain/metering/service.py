@@ -213,7 +213,7 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
 
 
 async def spendable(tx: Tx, wanted: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int, int, bool]]:
-    """Read what wallets (bucket, owner, asset) have to spend: the same with credits available and whether one is due."""
+    """Read what wallets (bucket, owner, asset) have to spend: the same with credits available and if one is due."""
     rows = await tx.all(
         _SPENDABLE,
         bucket=arrays.ints(bucket for bucket, _, _ in wanted),
@@ -285,7 +285,7 @@ def receipt_of(row: ReceiptRow) -> Receipt:
         usage_type=row.usage_type,
         hold_id=str(row.hold_id) if row.hold_id else None,
         grants=tuple(Burned(lot, amount) for lot, amount in row.grants or ()),
-        earnings=tuple(Share(str(name), row.model_id or "", int(nanos)) for name, nanos in row.earnings or ()),  # type: ignore[call-overload]
+        earnings=tuple(Share(str(name), row.model_id or "", int(nanos)) for name, nanos in row.earnings or ()),
         earnings_reason=row.earnings_reason,
         quantity=row.quantity,
         upstream_model=row.upstream_model,
