@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from tokenhouse.entrypoints.cli import serve
+from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, migrate, serve, sql
 from tokenhouse.entrypoints.cli.output import explain
 
 app = typer.Typer(
@@ -16,6 +16,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serve.register(app)
+app.command()(doctor.doctor)
+app.command()(migrate.migrate)
+app.add_typer(catalog.catalog, name="catalog")
+app.add_typer(accounts.accounts, name="accounts")
+app.add_typer(accounts.keys, name="keys")
+app.command()(accounts.grant)
+app.command(context_settings=sql.CONTEXT)(sql.sql)
+app.add_typer(config.config, name="config")
 
 
 def run() -> NoReturn:

@@ -3,11 +3,14 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+_WIDE = 240
 
 
 def say(text: str = "") -> None:
@@ -37,12 +40,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         shown.add_row(*(Text(_cell(value)) for value in row))
-    Console(file=sys.stdout).print(shown)
+    # A file or a pipe has no width of its own: nothing is folded there.
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDE).print(shown)
 
 
 def _cell(value: object) -> str:
     if value is None:
         return "–"
+    if isinstance(value, datetime):
+        return value.isoformat(" ", "seconds")
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

@@ -126,7 +126,5 @@ def _supervise(
     if listening is None:
         say("The background jobs run. Ctrl-C ends them.")
         return supervisor.run()
-    announcer = Announcer(
-        host, port, then=(lambda: supervisor.one_shot([_CHILD, "command", "demo"])) if demo else None
-    )
+    announcer = Announcer(host, port, then=(lambda: supervisor.one_shot([_CHILD, "command", "demo"])) if demo else None)
     return supervisor.run(announcer.tick)

@@ -139,9 +139,7 @@ class Supervisor:
         wait = min(_MOST_BACK_OFF_SECONDS, 0.1 * 2**child.failures)
         child.not_before = now + wait
         child.process = None
-        log.warning(
-            "a process ended and is started again", process=child.name, status=code, after_seconds=wait
-        )
+        log.warning("a process ended and is started again", process=child.name, status=code, after_seconds=wait)
 
     def _spawn(self, child: Child) -> None:
         child.began = time.monotonic()
@@ -157,9 +155,7 @@ class Supervisor:
         """Stop accepting, let the children finish, kill those that do not."""
         if self._listening is not None:
             self._listening.close()
-        running = [
-            child for child in self._children if child.process is not None and child.process.poll() is None
-        ]
+        running = [child for child in self._children if child.process is not None and child.process.poll() is None]
         for child in running:
             _signal(child, signal.SIGTERM)
         deadline = time.monotonic() + self._grace_seconds + _KILL_AFTER_SECONDS
