@@ -16,6 +16,16 @@ FROM access.identity AS i
 JOIN access.account AS a ON a.id = i.account_id
 WHERE i.external_id = any(%(external_ids)s::text[]);
 
+-- account_page : Account*
+-- All accounts, the newest first.
+SELECT a.id, a.bucket::integer AS bucket, i.external_id, a.kind, i.name, i.email, a.time_zone, a.created_at
+FROM access.identity AS i
+JOIN access.account AS a ON a.id = i.account_id
+WHERE (%(before)s::bigint IS NULL OR a.id < %(before)s::bigint)
+  AND (%(kind)s::text IS NULL OR a.kind = %(kind)s::text)
+ORDER BY a.id DESC
+LIMIT %(most)s::integer;
+
 -- identities : IdentityRow*
 -- What never changes of accounts, by the app's ids.
 SELECT a.id, a.bucket::integer AS bucket, i.external_id, a.kind

@@ -16,6 +16,7 @@ from tokenhouse.domain.access.types import (
     Identity,
     IdentityRow,
     KeyFound,
+    Kind,
     Member,
     MemberOf,
     NewAccount,
@@ -30,6 +31,7 @@ _DEPLOYMENT = _Q.rows("deployment", Deployment)
 _CREATE_ACCOUNT = _Q.rows("create_account", int)
 _UPDATE_ACCOUNT = _Q.nothing("update_account")
 _ACCOUNTS = _Q.rows("accounts", Account)
+_ACCOUNT_PAGE = _Q.rows("account_page", Account)
 _IDENTITIES = _Q.rows("identities", IdentityRow)
 _SET_MEMBER = _Q.nothing("set_member")
 _MEMBERS_OF = _Q.rows("members_of", Member)
@@ -95,6 +97,13 @@ async def find_accounts(tx: Tx, external_ids: Iterable[str]) -> dict[str, Accoun
     """Return the accounts of those ids, by id, in one query; the ids that are nobody's are left out."""
     rows = await tx.all(_ACCOUNTS, external_ids=arrays.texts(set(external_ids)))
     return {row.external_id: row for row in rows}
+
+
+async def list_accounts(
+    tx: Tx, *, before: int | None = None, kind: Kind | None = None, most: int = 100
+) -> list[Account]:
+    """Return accounts, the newest first. before: older than the account of that number."""
+    return await tx.all(_ACCOUNT_PAGE, before=before, kind=kind, most=most)
 
 
 async def set_member(tx: Tx, organization: Account, user: Account, role: Role) -> None:
