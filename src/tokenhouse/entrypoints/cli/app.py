@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, migrate, serve, sql
+from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, migrate, serve, sql, verify
 from tokenhouse.entrypoints.cli.output import explain
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 serve.register(app)
 app.command()(doctor.doctor)
 app.command()(migrate.migrate)
+app.command()(verify.verify)
 app.add_typer(catalog.catalog, name="catalog")
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.keys, name="keys")
