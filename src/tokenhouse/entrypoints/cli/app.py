@@ -5,7 +5,8 @@ from typing import NoReturn
 
 import typer
 
-from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, migrate, serve, sql, verify
+from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, imports, migrate, serve, sql, verify
+from tokenhouse.entrypoints.cli.demo.command import demo
 from tokenhouse.entrypoints.cli.output import explain
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 serve.register(app)
+app.command()(demo)
 app.command()(doctor.doctor)
 app.command()(migrate.migrate)
 app.command()(verify.verify)
@@ -23,6 +25,7 @@ app.add_typer(catalog.catalog, name="catalog")
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
+app.add_typer(imports.imports, name="import")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
 app.add_typer(config.config, name="config")
 
