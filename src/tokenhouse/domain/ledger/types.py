@@ -101,7 +101,9 @@ class Posting:
         self.ended: list[HoldEnd] = []
 
     def wallet(self, owner_id: int, asset_id: int, balance: int, held: int = 0, spent: int = 0) -> None:
-        """Change a wallet."""
+        """Change a wallet; by nothing at all is no change, and needs no wallet to be there."""
+        if not (balance or held or spent):
+            return
         change = self.wallets.get((owner_id, asset_id))
         if change is None:
             self.wallets[owner_id, asset_id] = [balance, held, spent]

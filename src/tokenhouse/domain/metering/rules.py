@@ -16,6 +16,7 @@ from tokenhouse.domain.ledger.types import EntryRow, HoldEnd, HoldRow, LegRow
 from tokenhouse.domain.metering.types import (
     AnyOrder,
     Burned,
+    Character,
     Done,
     HeldNow,
     HoldOrder,
@@ -93,15 +94,12 @@ def _take(scene: Scene, order: Order, new_id: str, posting: MeteringPosting) -> 
     priced = price(scene.catalog, scene.models, scene.characters, order)
     if order.sort == "report":
         return _record_use(scene, order, priced, new_id, posting)
-    key = (order.command.party.id, priced.asset_id)
-    wallet = scene.wallets.get(key)
-    if wallet is None:
-        wallet = Wallet(*key, 0, 0, 0, due=False)
+    wallet = _wallet(scene, order.command.party.id, priced.asset_id)
     if wallet.due:
-        return Unsettled(key[0])
+        return Unsettled(wallet.owner_id)
     if wallet.available < priced.amount:
-        if wallet.held and key[0] not in scene.settled:
-            return Unsettled(key[0])
+        if wallet.held and wallet.owner_id not in scene.settled:
+            return Unsettled(wallet.owner_id)
         raise InsufficientTokens(
             f"This needs {priced.amount:,} tokens and {wallet.available:,} are available. Buy tokens or move to a "
             "larger plan, then try again with a new key.",
@@ -114,10 +112,15 @@ def _take(scene: Scene, order: Order, new_id: str, posting: MeteringPosting) -> 
     return _charge(scene, order, priced, wallet, new_id, posting, kind="charge", hold=None)
 
 
-def price(catalog: Catalog, models: Mapping[str, Terms], characters: Mapping[str, Terms], order: Order) -> Priced:
+def _wallet(scene: Scene, owner_id: int, asset_id: int) -> Wallet:
+    """Find a wallet; one that was never opened is empty, and enough for what costs nothing."""
+    return scene.wallets.get((owner_id, asset_id)) or Wallet(owner_id, asset_id, 0, 0, 0, due=False)
+
+
+def price(catalog: Catalog, models: Mapping[str, Terms], characters: Mapping[str, Character], order: Order) -> Priced:
     """Look up what the order names and what it costs: its amount, else the model's price, else the operation's."""
     operation = find_operation(catalog, order.operation) if order.operation is not None else None
-    terms = _terms(models, characters, order)
+    terms, character = _terms(models, characters, order)
     asset_id = asset_of(catalog, order)
     rates, version = None, None
     if terms is not None and terms.price is not None:
@@ -139,7 +142,7 @@ def price(catalog: Catalog, models: Mapping[str, Terms], characters: Mapping[str
         if order.at_price and rates is not None and amount < quote(rates, order.quantity):
             raise Forbidden("The amount lies below the price. Leave `amount` out to pay the price.")
         version = None
-    return Priced(amount, asset_id, order.operation, version, terms, _usage_type(order))
+    return Priced(amount, asset_id, order.operation, version, terms, character, _usage_type(order))
 
 
 def _usage_type(order: Order) -> str:
@@ -152,9 +155,11 @@ def _usage_type(order: Order) -> str:
     return "other"
 
 
-def _terms(models: Mapping[str, Terms], characters: Mapping[str, Terms], order: Order) -> Terms | None:
+def _terms(
+    models: Mapping[str, Terms], characters: Mapping[str, Character], order: Order
+) -> tuple[Terms | None, Character | None]:
     """Find the model that is used. NotFound, or 409 for an inactive one, unless the order is lenient."""
-    terms = None
+    terms, character = None, None
     if order.model_id is not None:
         terms = models.get(order.model_id)
         if terms is None and not order.lenient:
@@ -163,15 +168,15 @@ def _terms(models: Mapping[str, Terms], characters: Mapping[str, Terms], order: 
         character = characters.get(order.character_id)
         if character is None and not order.lenient:
             raise NotFound(f"There is no character {order.character_id!r}. Create it with POST /v1/characters.")
-        if terms is not None and character is not None and terms.model_id != character.model_id:
+        if terms is not None and character is not None and terms.model_id != character.terms.model_id:
             raise ValidationFailed.of("character_id", f"belongs to another model than {order.model_id!r}")
-        terms = character or terms
+        terms = character.terms if character is not None else terms
     if terms is not None and not terms.active and not order.lenient:
         raise Conflict(
             f"The model {terms.external_id!r} is not active. Activate it, or use another.",
             code="model_inactive",
         )
-    return terms
+    return terms, character
 
 
 def _place_hold(
@@ -224,7 +229,7 @@ def _end_hold(scene: Scene, order: HoldOrder, new_id: str, posting: MeteringPost
     if hold.state != "live" or hold.over:
         state = "expired" if hold.state == "live" else hold.state
         raise Conflict(f"The hold has ended: it was {state}. Place a new one.", code="hold_ended", state=state)
-    wallet = scene.wallets[hold.account_id, hold.asset_id]
+    wallet = _wallet(scene, hold.account_id, hold.asset_id)
     if order.sort == "void":
         _release(scene, hold, wallet, HoldEnd(hold.id, "voided", None), posting)
         answer: dict[str, object] = {
@@ -249,8 +254,17 @@ def _end_hold(scene: Scene, order: HoldOrder, new_id: str, posting: MeteringPost
     rate_version = details.pop("rate_version", None)
     usage_type = details.pop("usage_type", "other")
     held = Order(order.command, "charge", **details)  # type: ignore[arg-type] # what _place_hold kept
-    terms = scene.models.get(held.model_id or "") or scene.characters.get(held.character_id or "")
-    priced = Priced(order.amount, hold.asset_id, held.operation, rate_version, terms, str(usage_type))  # type: ignore[arg-type]
+    character = scene.characters.get(held.character_id or "")
+    terms = character.terms if character is not None else scene.models.get(held.model_id or "")
+    priced = Priced(
+        order.amount,
+        hold.asset_id,
+        held.operation,
+        rate_version,  # type: ignore[arg-type] # what _place_hold kept
+        terms,
+        character,
+        str(usage_type),
+    )
     return _charge(scene, held, priced, wallet, new_id, posting, kind="capture", hold=hold.id)
 
 
@@ -295,7 +309,7 @@ def _charge(
 def _record_use(scene: Scene, order: Order, priced: Priced, new_id: str, posting: MeteringPosting) -> Done:
     """Record a reported use: nothing is deducted; it earns as a use whose credits were paid elsewhere."""
     earned = earn(scene, order, priced, priced.amount, None, new_id, 0, posting)
-    reported = Priced(0, priced.asset_id, priced.operation, None, priced.terms, priced.usage_type)
+    reported = priced._replace(amount=0, rate_version=None)
     return _receipt(scene, order, reported, priced.amount, 0, new_id, posting, "report", None, (), earned)
 
 
@@ -312,61 +326,66 @@ def _receipt(
     grants: tuple[Burned, ...],
     earned: Earned,
 ) -> Done:
-    command, terms = order.command, priced.terms
-    quantity = order.quantity
-    posting.usage.append(
-        UsageRow(
-            new_id,
-            command.party.id,
-            priced.asset_id,
-            kind,
-            earned.earners is not None,
-            priced.usage_type,
-            priced.amount,
-            credit_sum,
-            balance,
-            earned.nanos,
-            earned.reason,
-            priced.operation,
-            priced.rate_version,
-            terms.model_id if terms else None,
-            terms.character_id if terms else None,
-            hold,
-            order.user_label,
-            order.upstream_model,
-            order.provider,
-            order.cost_nanos,
-            None if quantity is None else json.dumps(quantity),
-            order.metadata,
-            order.occurred_at,
-            None if earned.earners is None else "{" + ",".join(map(str, earned.earners)) + "}",
-        )
+    """Write down what happened, for the tables and for the caller."""
+    terms, character = priced.terms, priced.character
+    usage = UsageRow(
+        id=new_id,
+        account_id=order.command.party.id,
+        asset_id=priced.asset_id,
+        kind=kind,
+        counted=earned.earners is not None,
+        usage_type=priced.usage_type,
+        amount=priced.amount,
+        credits=credit_sum,
+        balance=balance,
+        nanos=earned.nanos,
+        reason=earned.reason,
+        operation=priced.operation,
+        rate_version=priced.rate_version,
+        model_id=terms.model_id if terms else None,
+        character_id=character.id if character else None,
+        hold_id=hold,
+        user_label=order.user_label,
+        upstream_model=order.upstream_model,
+        provider=order.provider,
+        cost_nanos=order.cost_nanos,
+        quantity=None if order.quantity is None else json.dumps(order.quantity),
+        metadata=order.metadata,
+        occurred_at=order.occurred_at,
+        earners=None if earned.earners is None else "{" + ",".join(map(str, earned.earners)) + "}",
     )
-    receipt = Receipt(
-        new_id,
-        command.party.external_id,
-        order.user_label,
-        scene.catalog.codes[priced.asset_id],
-        priced.amount,
-        balance,
-        priced.operation,
-        priced.rate_version,
-        terms.external_id if terms else None,
-        terms.character_external_id if terms else None,
-        priced.usage_type,
-        hold,
-        grants,
-        earned.shares,
-        earned.reason,
-        quantity,
-        order.upstream_model,
-        order.provider,
-        order.cost_nanos,
-        order.metadata and json.loads(order.metadata),
-        datetime.fromisoformat(order.occurred_at) if order.occurred_at else scene.at,
-        scene.at,
+    posting.usage.append(usage)
+    return _enter(posting, order, new_id, kind, None, _told(scene, order, priced, usage, grants, earned))
+
+
+def _told(
+    scene: Scene, order: Order, priced: Priced, usage: UsageRow, grants: tuple[Burned, ...], earned: Earned
+) -> Receipt:
+    """Say it to the caller: the same in the app's own names."""
+    return Receipt(
+        id=usage.id,
+        account_id=order.command.party.external_id,
+        user_id=order.user_label,
+        credit_type=scene.catalog.codes[usage.asset_id],
+        amount=usage.amount,
+        balance=usage.balance,
+        operation=usage.operation,
+        rate_card_version=usage.rate_version,
+        model_id=priced.terms.external_id if priced.terms else None,
+        character_id=priced.character.external_id if priced.character else None,
+        usage_type=usage.usage_type,
+        hold_id=usage.hold_id,
+        grants=grants,
+        earnings=earned.shares,
+        earnings_reason=earned.reason,
+        quantity=order.quantity,
+        upstream_model=order.upstream_model,
+        provider=order.provider,
+        cost_nano_usd=order.cost_nanos,
+        metadata=order.metadata and json.loads(order.metadata),
+        occurred_at=datetime.fromisoformat(order.occurred_at) if order.occurred_at else scene.at,
+        created_at=scene.at,
     )
-    return _enter(posting, order, new_id, kind, None, receipt)
 
 
 def _enter(
