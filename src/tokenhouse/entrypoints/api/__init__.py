@@ -1,0 +1,1 @@
+"""JSON over HTTP: `/v1`, our own; `/api`, the sources' paths; what operators ask; the reference at `/docs`."""

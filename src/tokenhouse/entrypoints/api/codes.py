@@ -1,0 +1,56 @@
+"""Every code that a refusal may carry: the status, what it means, what to do."""
+
+CODES: dict[str, tuple[int, str, str]] = {
+    "bad_request": (400, "The request as a whole cannot be understood.", "Do what the detail says."),
+    "malformed_json": (
+        400,
+        "The body is not JSON, or it holds NaN, half a surrogate pair, a key twice, or over 64 levels.",
+        "Write the body with a JSON library, as UTF-8.",
+    ),
+    "idempotency_key_invalid": (
+        400,
+        "Idempotency-Key is missing where credits or money move, or is not 1 to 255 visible ASCII characters.",
+        "Send a new key for each thing to do, and the same one to try that thing again.",
+    ),
+    "unauthorized": (
+        401,
+        "There is no key, or it is wrong, revoked or expired. All of these say the same.",
+        "Send a valid key: Authorization: Bearer KEY.",
+    ),
+    "insufficient_tokens": (
+        402,
+        "The credits do not suffice. Nothing was taken. The key is not used up.",
+        "See required, available and upgrade_url.",
+    ),
+    "insufficient_earnings": (402, "The payout is over what is payable.", "Ask for less, or wait until more matured."),
+    "forbidden": (403, "The right account, without the scope or the role.", "Use a key that has it."),
+    "not_found": (404, "It is not there, or not yours to know of.", "Check the id and the key."),
+    "method_not_allowed": (405, "The path has no such method.", "The header Allow names those it has."),
+    "body_too_slow": (408, "The body did not come within 30 seconds.", "Send it again."),
+    "conflict": (409, "The state of things forbids it, or somebody was quicker.", "Look again, then retry."),
+    "already_exists": (409, "The id is taken.", "Choose another, or change what is there."),
+    "already_owned": (409, "The model is owned: by the buyer, or, an exclusive one, by another.", "Choose another."),
+    "already_reversed": (409, "All of the charge was given back already.", "Nothing is left to do."),
+    "exceeds_charge": (409, "More than is left of the charge.", "Reverse at most `left`."),
+    "balance_limit": (409, "The balance would pass 64 bits.", "Grant less."),
+    "capture_exceeds_hold": (409, "The capture is above the hold, which lives on.", "Capture at most what is held."),
+    "hold_ended": (409, "The hold was captured, voided or expired.", "Place a new one."),
+    "model_inactive": (409, "The model is switched off.", "Activate it, or use another."),
+    "body_too_large": (413, "The body is over 1 MiB.", "Send less at once."),
+    "unsupported_media_type": (415, "The body is no application/json.", "Send Content-Type: application/json."),
+    "validation_failed": (
+        422,
+        "The body was read and its content refused.",
+        "`errors` has a line for each field: {field, message}.",
+    ),
+    "unknown_reference": (422, "A field names what the catalog does not have.", "Name one that it has."),
+    "operation_unpriced": (422, "The operation has no price.", "Price it in the catalog, or name an amount."),
+    "idempotency_mismatch": (
+        422,
+        "The Idempotency-Key was used before for another request.",
+        "Use a new key for a new request.",
+    ),
+    "rate_limited": (429, "Too many requests.", "Wait as Retry-After says."),
+    "internal_error": (500, "Our fault.", "Tell the operator the request's id."),
+    "unavailable": (503, "The database is away or too busy.", "Retry with the same key, as Retry-After says."),
+}

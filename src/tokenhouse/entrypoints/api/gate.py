@@ -1,0 +1,299 @@
+"""The one gate before every route: who calls, may the body be read, what is answered, what is counted.
+
+Plain ASGI, for it runs at each request. The order: credentials (401), then the body (413, 415, 400), then headers that
+name things (Idempotency-Key, X-User-ID), then the route with its validation.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from tokenhouse.entrypoints.api.call import SCOPE, Call
+from tokenhouse.entrypoints.api.problems import Rendered, render
+from tokenhouse.entrypoints.api.runtime import Runtime
+from tokenhouse.entrypoints.api.safety import from_database
+from tokenhouse.infra.kernel import strict_json
+from tokenhouse.infra.kernel.errors import (
+    BadRequest,
+    IdempotencyKeyInvalid,
+    TokenhouseError,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+    ValidationFailed,
+)
+from tokenhouse.infra.kernel.ids import uuid7
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+FastRoute = Callable[[Call], Awaitable[Rendered]]
+
+BODY_BYTES = 1 << 20
+BODY_SECONDS = 30.0
+SLOW_SECONDS = 1.0
+_GUARDED = ("/v1/", "/api/")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_ONCE = (b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id")
+_VISIBLE = bytes(range(0x21, 0x7F))
+_MOST_KEY = 255
+_MOST_REQUEST_ID = 128
+_JSON = b"application/json"
+_EVERY_ANSWER = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+
+_log = structlog.stdlib.get_logger("tokenhouse.http")
+
+
+class _Gone(Exception):
+    """The caller hung up: nobody is there to be answered."""
+
+
+class BodyTooSlow(BadRequest):
+    """The body did not come in time."""
+
+    status, code, title = 408, "body_too_slow", "Body too slow"
+
+
+class Gate:
+    """Lets requests through to `app`, or answers them itself.
+
+    fast: routes that are served here, without the framework: (method, path) → what gives the answer.
+    """
+
+    def __init__(self, runtime: Runtime, app: App, fast: Mapping[tuple[str, str], FastRoute]) -> None:
+        self._runtime = runtime
+        self._app = app
+        self._fast = fast
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        self._clocks: dict[str, Any] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        found = scope["headers"]
+        headers = dict(found)
+        request_id = _request_id(headers.get(b"x-request-id"))
+        path = scope["path"]
+        call = Call(self._runtime, scope["method"], path, request_id)
+        guarded = path.startswith(_GUARDED) or path in ("/v1", "/api")
+        try:
+            if guarded:
+                if len(headers) != len(found):
+                    _refuse_twice(found)
+                await self._admit(call, headers, receive)
+                fast = self._fast.get((call.method, path))
+                if fast is not None:
+                    rendered = await fast(call)
+                    await _send(send, rendered, request_id)
+                    self._count(call, path, rendered.status, began)
+                    return
+            await self._pass(scope, receive, send, call, began)
+        except _Gone:
+            return
+        except Exception as error:  # noqa: BLE001 - the last resort
+            refusal = self._refusal(error, call)
+            rendered = render(refusal, path, request_id)
+            await _send(send, rendered, request_id)
+            self._count(
+                call, path if (call.method, path) in self._fast else "(refused)", rendered.status, began, refusal.code
+            )
+
+    async def _admit(self, call: Call, headers: Mapping[bytes, bytes], receive: Receive) -> None:
+        """Fill in who calls and what was sent, or refuse."""
+        keys = self._runtime.keys
+        credentials = headers.get(b"authorization", b"")
+        call.authority = keys.admin(credentials) or await keys.authority(credentials)
+        if call.method in _WITH_BODY:
+            raw = await _body(headers.get(b"content-length"), receive)
+            if raw:
+                kind = headers.get(b"content-type", b"")
+                if kind != _JSON and kind.split(b";", 1)[0].strip().lower() != _JSON:
+                    raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
+                call.body = strict_json.loads(raw)
+                if b"\\u0000" in raw:
+                    _refuse_nul(call.body, ())
+        key = headers.get(b"idempotency-key")
+        if key is not None:
+            if not 1 <= len(key) <= _MOST_KEY or key.translate(None, _VISIBLE):
+                raise IdempotencyKeyInvalid("The Idempotency-Key must be 1 to 255 visible ASCII characters.")
+            call.key = key.decode("ascii")
+        user = headers.get(b"x-user-id")
+        if user is not None:
+            name = user.decode("latin-1")
+            if call.platform:
+                call.user = name
+            else:
+                call.known_user(name)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, call: Call, began: float) -> None:
+        """Hand the request to the framework, and see what it answers."""
+        structlog.contextvars.bind_contextvars(request_id=call.request_id)
+        scope[SCOPE] = call
+        status = 0
+        extra = [(b"x-request-id", call.request_id.encode()), _EVERY_ANSWER[0]]
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                given = message.get("headers", ())
+                message["headers"] = [*given, *extra]
+                if not any(name == b"cache-control" for name, _ in given):
+                    message["headers"].append(_EVERY_ANSWER[1])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception as error:
+            if not status:
+                raise
+            # The framework has answered, and raises once more to tell us.
+            self._refusal(error, call)
+        route = getattr(scope.get("route"), "path", "(none)")
+        self._count(call, route, status, began, scope.get("tokenhouse.code"))
+
+    def _refusal(self, error: Exception, call: Call) -> TokenhouseError:
+        """Say what the caller is told of an error; what we did not expect goes to the log with its traceback."""
+        if isinstance(error, TokenhouseError):
+            return error
+        known = from_database(error)
+        _log.error(
+            "request failed",
+            request_id=call.request_id,
+            method=call.method,
+            path=call.path,
+            exc_info=error,
+            answered=known.code if known else "internal_error",
+        )
+        return known or TokenhouseError(
+            f"Something went wrong here. Tell the operator the request's id: {call.request_id}."
+        )
+
+    def _count(self, call: Call, route: str, status: int, began: float, code: str | None = None) -> None:
+        seconds = perf_counter() - began
+        metrics = self._runtime.metrics
+        name = (call.method, route, status)
+        counter = self._counters.get(name)
+        if counter is None:
+            method = call.method if call.method in _METHODS else "OTHER"
+            counter = self._counters[name] = metrics.requests.labels(method, route, str(status))
+        counter.inc()
+        clock = self._clocks.get(route)
+        if clock is None:
+            clock = self._clocks[route] = metrics.request_seconds.labels(route)
+        clock.observe(seconds)
+        if code is not None:
+            metrics.refusals.labels(code).inc()
+        if status >= 500 or seconds > SLOW_SECONDS:
+            _log.warning(
+                "request",
+                request_id=call.request_id,
+                method=call.method,
+                path=call.path[:300],
+                status=status,
+                ms=round(seconds * 1000, 1),
+                code=code,
+            )
+        elif self._runtime.log_requests:
+            _log.info(
+                "request",
+                request_id=call.request_id,
+                method=call.method,
+                path=call.path[:300],
+                status=status,
+                ms=round(seconds * 1000, 1),
+                code=code,
+            )
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+async def _body(length: bytes | None, receive: Receive) -> bytes:
+    """Read a body of at most 1 MiB, whether its length was told or not."""
+    if length is not None and (len(length) > 9 or int(length) > BODY_BYTES):
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            message = await receive()
+            if message["type"] != "http.request":
+                raise _Gone
+            body: bytes = message.get("body", b"")
+            if not message.get("more_body", False) and len(body) <= BODY_BYTES:
+                return body
+            parts = [body]
+            size = len(body)
+            while message.get("more_body", False) and size <= BODY_BYTES:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise _Gone
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+    except TimeoutError:
+        raise BodyTooSlow("The body did not come within 30 seconds. Send it again.") from None
+    if size > BODY_BYTES:
+        raise _too_large()
+    return b"".join(parts)
+
+
+def _too_large() -> TooLarge:
+    return TooLarge("The body is larger than 1 MiB. Send less at once.")
+
+
+def _request_id(given: bytes | None) -> str:
+    if given is not None and 1 <= len(given) <= _MOST_REQUEST_ID and not given.translate(None, _VISIBLE):
+        return given.decode("ascii")
+    return str(uuid7())
+
+
+def _refuse_twice(found: list[tuple[bytes, bytes]]) -> None:
+    """Refuse a header that means two things."""
+    names = [name for name, _ in found]
+    if names.count(b"authorization") > 1:
+        raise Unauthorized
+    for name in _ONCE:
+        if names.count(name) > 1:
+            text = f"The header {name.decode()} stands twice; send it once."
+            raise IdempotencyKeyInvalid(text) if name == b"idempotency-key" else BadRequest(text)
+
+
+def _refuse_nul(value: object, place: tuple[str | int, ...]) -> None:
+    """Refuse the character NUL in any text: the database cannot keep it."""
+    found = False
+    if isinstance(value, str):
+        found = "\0" in value
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            _refuse_nul(one, (*place, number))
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            found = found or "\0" in name
+            _refuse_nul(one, (*place, name))
+    if found:
+        field = ".".join(str(part).replace("\0", "\\u0000")[:80] for part in place) or "body"
+        raise ValidationFailed.of(field, "holds the character NUL, which cannot be kept; take it out")
+
+
+async def _send(send: Send, rendered: Rendered, request_id: str) -> None:
+    status, headers, body = rendered
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                *headers,
+                (b"content-length", b"%d" % len(body)),
+                (b"x-request-id", request_id.encode()),
+                *_EVERY_ANSWER,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,136 @@
+"""The API's own description: OpenAPI 3.1, made once a process."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from tokenhouse import __version__
+from tokenhouse.entrypoints.api.reference import CompatProblem, Problem
+from tokenhouse.entrypoints.api.v1.batch import BatchBody
+
+_TAGS = [
+    ("Accounts", "Users and organizations, and the plans that they are on."),
+    ("Wallets", "What an account has to spend, and the grants that it is made of."),
+    ("Charges", "Credits taken for what was used, with a receipt for each."),
+    ("Holds", "Credits set aside before the work, captured or given back after it."),
+    ("Models", "Models on sale, their characters, and buying one."),
+    ("Earnings", "What others' uses of a model brought its owners and its creator."),
+    ("Access", "Keys, and the members of organizations."),
+    ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
+    ("Operations", "For those who run it."),
+]
+
+_ABOUT = """\
+Billing of tokens and credits for AI apps: wallets, holds, charges, and what models earn.
+
+**Keys.** Send `Authorization: Bearer KEY`. A platform key acts for anyone and names whom, by a field of the body or by
+`X-User-ID`; an account's own key acts for itself, and for its organizations by role. Somebody else's account is not
+found (404).
+
+**Commands.** Whatever moves credits or money takes an `Idempotency-Key`: a new one for each thing to do, the same one
+to try that thing again. The same key with the same body gives the first answer again, for ever, with
+`Idempotency-Replayed: true`; with another body it is refused (422).
+
+**Money.** Credits are whole numbers. Dollars are whole nano-dollars (`…_nano_usd`) with the exact decimal beside them
+(`…_usd`). Nothing is rounded on the way.
+
+**Refusals.** `application/problem+json`: `code` is for programs, `detail` says what to do next;
+[all codes](/docs/errors).
+
+**Lists.** `limit` is 1 to 100; `next_cursor` of one page is `cursor` of the next.
+"""
+
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Names this command: 1 to 255 visible ASCII characters.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    "example": "order-1001",
+}
+_USER = {
+    "name": "X-User-ID",
+    "in": "header",
+    "required": False,
+    "description": "Whom a platform key acts for.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:@-]{1,128}$"},
+    "example": "u-42",
+}
+_KEYED = {
+    "charges_create", "charges_reverse", "holds_create", "holds_capture", "holds_void", "grants_create",
+    "models_purchase",
+}  # fmt: skip
+_KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
+_FOR_WHOM = {"models_purchase", "compat_track_model_usage", "compat_models", "compat_purchase_model"}
+_OPEN = {"livez", "readyz", "metrics"}
+
+
+def describe(app: FastAPI) -> None:
+    """Serve /openapi.json."""
+    written: list[bytes] = []
+
+    async def openapi(_: Request) -> Response:
+        if not written:
+            written.append(to_json(schema(app)))
+        return Response(written[0], media_type="application/json")
+
+    app.add_route("/openapi.json", openapi, include_in_schema=False)
+
+
+def schema(app: FastAPI) -> dict[str, Any]:
+    """Give the description as an object."""
+    made = get_openapi(
+        title="Tokenhouse",
+        version=__version__,
+        openapi_version="3.1.0",
+        summary="Billing of tokens and credits for AI apps.",
+        description=_ABOUT,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in _TAGS],
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    components = made.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    _, extra = models_json_schema(
+        [(Problem, "serialization"), (CompatProblem, "serialization"), (BatchBody, "validation")],
+        ref_template="#/components/schemas/{model}",
+    )
+    for name, one in extra.get("$defs", {}).items():
+        schemas.setdefault(name, one)
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."}
+    }
+    made["security"] = [{"key": []}]
+    for item in made["paths"].values():
+        for operation in item.values():
+            _finish(operation)
+    return made
+
+
+def _finish(operation: dict[str, Any]) -> None:
+    name = operation["operationId"]
+    parameters = operation.setdefault("parameters", [])
+    if name in _KEYED:
+        parameters.append(_KEY)
+    if name in _KEY_HONOURED:
+        parameters.append({**_KEY, "required": False})
+    if name in _FOR_WHOM:
+        parameters.append(_USER)
+    if not parameters:
+        del operation["parameters"]
+    if name in _OPEN:
+        operation["security"] = []
+    responses = operation["responses"]
+    if _is_framework_refusal(responses.get("422")):
+        del responses["422"]
+
+
+def _is_framework_refusal(response: dict[str, Any] | None) -> bool:
+    """Whether it is the framework's own description of a refusal, which we never give."""
+    return response is not None and "application/json" in response.get("content", {})

@@ -1,0 +1,1 @@
+"""Our own API: resources by their nouns."""

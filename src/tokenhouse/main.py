@@ -1,0 +1,137 @@
+"""The composition root: settings, database, what serves requests, and the one ASGI application made of them.
+
+`uvicorn --factory tokenhouse.main:app_factory` serves it; `tokenhouse serve` does, for any number of processes.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from tokenhouse.domain import access
+from tokenhouse.domain.access import Identities
+from tokenhouse.domain.metering import Checks, GroupCommit
+from tokenhouse.entrypoints.api.app import make_app
+from tokenhouse.entrypoints.api.gate import Gate
+from tokenhouse.entrypoints.api.keys import Keys
+from tokenhouse.entrypoints.api.runtime import Runtime
+from tokenhouse.entrypoints.api.v1.charges import CHARGES, fast_charge
+from tokenhouse.entrypoints.web import home
+from tokenhouse.infra.database import PLATFORM, Database
+from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
+from tokenhouse.infra.kernel.errors import TokenhouseError, Unavailable
+from tokenhouse.infra.telemetry import logs
+from tokenhouse.infra.telemetry.metrics import Metrics
+from tokenhouse.settings import Settings, load_settings
+
+_READY_SECONDS = 2.0
+_CATALOG_SECONDS = 5.0
+
+_log = structlog.stdlib.get_logger("tokenhouse.main")
+
+
+def app_factory() -> Gate:
+    """Make the application of a serving process by its settings, on a database that is made ready first."""
+    settings = load_settings()
+    logs.configure(settings.log_level, settings.log_format)
+    logging.getLogger("yoyo").setLevel(logging.WARNING)
+    url = settings.database_url.get_secret_value() if settings.database_url else None
+    return create_app(settings, prepare_blocking(settings.data_dir, url, settings.buckets))
+
+
+def create_app(settings: Settings, booted: Booted) -> Gate:
+    """Make the application on a database that is ready. Nothing is opened before its lifespan begins."""
+    metrics = Metrics(settings.workers)
+    database = Database(booted.app_conninfo, booted.signer, max_size=settings.database_pool_size)
+    commit = GroupCommit(
+        database,
+        buckets=booted.buckets,
+        batch_limit=settings.charge_batch_max,
+        queue_limit=settings.queue_limit,
+        upgrade_url=settings.upgrade_url,
+        observe=metrics.observe_batch,
+    )
+    metrics.watch_queue(lambda: commit.waiting)
+    admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
+
+    async def ready() -> None:
+        try:
+            async with asyncio.timeout(_READY_SECONDS), database.read(PLATFORM) as tx:
+                fits = (await access.deployment(tx)).buckets == booted.buckets
+        except TimeoutError:
+            raise Unavailable("The database does not answer.") from None
+        if not fits:
+            raise Unavailable("The database is another than at the start. Start again.")
+
+    runtime = Runtime(
+        database=database,
+        commit=commit,
+        checks=Checks(database, commit),
+        identities=Identities(database),
+        keys=Keys(database, admin_key),
+        metrics=metrics,
+        upgrade_url=settings.upgrade_url,
+        hold_ttl_seconds=settings.hold_ttl_seconds,
+        maturity_days=settings.earnings_maturity_days,
+        live=settings.production,
+        ready=ready,
+        metrics_public=settings.metrics_public,
+        log_requests=settings.log_level == "debug",
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with _serving(runtime, booted):
+            yield
+
+    traced = _telemetry(settings)
+    app = make_app(lifespan, traced)
+    home.mount(app, has_admin_key=admin_key is not None)
+    # Traced, every request goes through the framework, which makes the spans.
+    return Gate(runtime, app, {} if traced["tracing"] else {("POST", CHARGES): fast_charge})
+
+
+@asynccontextmanager
+async def _serving(runtime: Runtime, booted: Booted) -> AsyncIterator[None]:
+    """Open what requests need, and close it once the last of them is answered."""
+    database, commit = runtime.database, runtime.commit
+    await database.open()
+    try:
+        async with database.connection() as connection:
+            await check_serving(connection)
+        await commit.reload()
+        watching = asyncio.create_task(_watch_catalog(commit))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await commit.close()
+            await runtime.keys.close()
+    finally:
+        await database.close()
+        runtime.metrics.close()
+        if booted.server is not None:
+            await asyncio.to_thread(booted.server.release)
+
+
+async def _watch_catalog(commit: GroupCommit) -> None:
+    """See a catalog that another process applied; a charge sees it by itself, plans and grants through this."""
+    while True:
+        await asyncio.sleep(_CATALOG_SECONDS)
+        with suppress(TokenhouseError):
+            await commit.reload()
+
+
+def _telemetry(settings: Settings) -> dict[str, Any]:
+    """Configure the framework's own tracing: off, unless the settings say where traces go."""
+    if settings.otel_endpoint is None:
+        return {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+    # The exporters read the environment; the setting may come from tokenhouse.toml.
+    os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otel_endpoint)  # noqa: TID251 - see above
+    os.environ.setdefault("OTEL_SERVICE_NAME", "tokenhouse")  # noqa: TID251 - the same
+    return {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
