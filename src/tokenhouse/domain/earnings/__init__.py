@@ -1,6 +1,8 @@
-"""What a use earns and who gets it."""
+"""What a use earns, who gets it, and what models have earned."""
 
 from tokenhouse.domain.earnings.policies import Formula, formula_of
-from tokenhouse.domain.earnings.rules import earning_credits, earning_reason, split
+from tokenhouse.domain.earnings.service import accrued, model_earnings
 
-__all__ = ["Formula", "earning_credits", "earning_reason", "formula_of", "split"]
+__all__ = [
+    "Formula",
+    "formula_of","accrued", "model_earnings"]

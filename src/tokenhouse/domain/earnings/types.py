@@ -1,5 +1,7 @@
-"""What a use earned and why it did not."""
+"""What a use earned and why it did not, and what models have earned."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 
 EarningReason = Literal["self_use", "no_model", "no_owner", "not_monetized", "unpaid_source", "overflow"]
@@ -7,3 +9,23 @@ EarningReason = Literal["self_use", "no_model", "no_owner", "not_monetized", "un
 
 EARNING_REASONS: tuple[EarningReason, ...] = get_args(EarningReason)
 """In order of precedence: the first that holds is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEarnings:
+    """What one model earned for one earner, by others' uses of it. Ids are the app's own, nanos nano-dollars.
+
+    character_*: of the model's first character. credits: what those uses took; last_used_at: when it was used.
+    """
+
+    model_id: str
+    model_name: str
+    model_category: str
+    character_name: str | None
+    character_image: str | None
+    uses: int
+    credits: int
+    nanos: int
+    last_used_at: datetime | None
+    created_at: datetime
+    updated_at: datetime

@@ -41,7 +41,7 @@ SELECT clock_timestamp() AS at;
 SELECT ledger.open_accounts(%(bucket)s::smallint, %(owners)s::bigint[], %(assets)s::smallint[], %(role)s::text);
 
 -- post : nothing
--- Entries, transfers and wallets; then holds; earners last.
+-- Entries, transfers and wallets; then holds that end.
 SELECT ledger.post(
          %(bucket)s::smallint, %(at)s::timestamptz,
          %(entry_account)s::bigint[], %(entry_key)s::text[], %(entry_id)s::uuid[], %(entry_kind)s::text[],
@@ -51,12 +51,8 @@ SELECT ledger.post(
          %(leg_lot)s::bigint[],
          %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
          %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[]),
-       ledger.place_holds(%(bucket)s::smallint, %(at)s::timestamptz, %(hold_id)s::uuid[], %(hold_account)s::bigint[],
-                          %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[],
-                          %(hold_details)s::text[]),
        ledger.end_holds(%(bucket)s::smallint, %(at)s::timestamptz, %(ended_id)s::uuid[], %(ended_state)s::text[],
-                        %(ended_captured)s::bigint[]),
-       ledger.pay_earners(%(bucket)s::smallint, %(earner)s::bigint[], %(earner_nanos)s::bigint[]);
+                        %(ended_captured)s::bigint[]);
 
 -- schedule : nothing
 -- When time next changes the wallets of an account; a new period forgets what was spent before it.

@@ -85,9 +85,7 @@ async def post(tx: Tx, posting: Posting, at: datetime) -> None:
     await tx.run(_POST, bucket=posting.bucket, at=at, **params(posting))
 
 
-async def schedule(
-    tx: Tx, bucket: int, owner_id: int, due: dict[int, datetime | None], *, new_period: bool
-) -> None:
+async def schedule(tx: Tx, bucket: int, owner_id: int, due: dict[int, datetime | None], *, new_period: bool) -> None:
     """Set when time next changes each wallet of an account, by asset; a new period starts its use at zero."""
     await tx.run(
         _SCHEDULE,
@@ -128,7 +126,6 @@ def params(posting: Posting) -> dict[str, object]:
     """Give the parameters of the post statement: one array literal a column."""
     entries = columns(posting.entries, 6)
     legs = columns(posting.legs, 9)
-    holds = columns(posting.holds, 6)
     ended = columns(posting.ended, 3)
     changes = columns(posting.wallets.values(), 3)
     ints, texts = arrays.ints, arrays.texts
@@ -147,26 +144,18 @@ def params(posting: Posting) -> dict[str, object]:
         "leg_credit": ints(legs[5]),
         "leg_amount": ints(legs[6]),
         "leg_owner": ints(legs[7]),
-        "leg_lot": ints(legs[8]),
-        "wallet_owner": ints(owner for owner, _ in posting.wallets),
-        "wallet_asset": ints(asset for _, asset in posting.wallets),
+        "leg_lot": arrays.sparse_ints(legs[8]),
+        "wallet_owner": ints([owner for owner, _ in posting.wallets]),
+        "wallet_asset": ints([asset for _, asset in posting.wallets]),
         "wallet_balance": ints(changes[0]),
         "wallet_held": ints(changes[1]),
         "wallet_spent": ints(changes[2]),
-        "hold_id": ints(holds[0]),
-        "hold_account": ints(holds[1]),
-        "hold_asset": ints(holds[2]),
-        "hold_amount": ints(holds[3]),
-        "hold_expires": texts(holds[4]),
-        "hold_details": texts(holds[5]),
         "ended_id": ints(ended[0]),
         "ended_state": ints(ended[1]),
         "ended_captured": ints(ended[2]),
-        "earner": ints(posting.earners),
-        "earner_nanos": ints(posting.earners.values()),
     }
 
 
-def columns(rows: Iterable[Sequence[object]], count: int) -> list[tuple[object, ...]]:
+def columns(rows: Iterable[Sequence[object]], count: int) -> list[tuple[Any, ...]]:
     """Turn rows into their columns; `count` empty ones where there are no rows."""
     return list(zip(*rows, strict=True)) or [()] * count

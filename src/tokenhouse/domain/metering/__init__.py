@@ -4,19 +4,24 @@ from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
 from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
+from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
 from tokenhouse.domain.metering.verification import Proof, verify
 
 __all__ = [
+    "Accrual",
     "Checks",
     "GroupCommit",
     "Proof",
     "Rates",
+    "Statement",
     "Verdict",
+    "accruals",
     "receipt_of",
     "receipt_rows",
     "receipts",
     "receipts_of",
     "reverse",
     "settle_account",
+    "statement",
     "verify",
 ]

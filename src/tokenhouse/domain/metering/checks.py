@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from tokenhouse.domain.metering import rules, service
 from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
-from tokenhouse.domain.metering.types import Order, Terms
-from tokenhouse.infra.database import PLATFORM, Database
+from tokenhouse.domain.metering.types import Character, Order, Terms
+from tokenhouse.infra.database import Actor, Database
 from tokenhouse.infra.kernel.gather import Gather
 
 _Key = tuple[str, int, int | str, int]
@@ -35,15 +35,15 @@ class Checks:
         party = order.command.party
         asset_id = rules.asset_of(rates.catalog, order)
         models: dict[str, Terms] = {}
-        characters: dict[str, Terms] = {}
+        characters: dict[str, Character] = {}
         if order.model_id is not None:
-            found = await self._gather.get(("model", party.bucket, order.model_id, 0))
-            if isinstance(found, Terms):
-                models[order.model_id] = found
+            terms = await self._gather.get(("model", party.bucket, order.model_id, 0))
+            if isinstance(terms, Terms):
+                models[order.model_id] = terms
         if order.character_id is not None:
-            found = await self._gather.get(("character", party.bucket, order.character_id, 0))
-            if isinstance(found, Terms):
-                characters[order.character_id] = found
+            character = await self._gather.get(("character", party.bucket, order.character_id, 0))
+            if isinstance(character, Character):
+                characters[order.character_id] = character
         required = rules.price(rates.catalog, models, characters, order).amount
         key: _Key = ("wallet", party.bucket, party.id, asset_id)
         available, due = await self._spendable(key)
@@ -59,21 +59,20 @@ class Checks:
     async def _load(self, keys: Sequence[_Key]) -> Mapping[_Key, object]:
         found: dict[_Key, object] = {}
         wallets = [key for key in keys if key[0] == "wallet"]
-        async with self._database.transaction(PLATFORM) as tx:
+        async with self._database.transaction(Actor((0,), teller=True)) as tx:
             if wallets:
                 rows = await service.spendable(tx, [(key[1], int(key[2]), key[3]) for key in wallets])
                 for bucket, owner, asset, available, due in rows:
                     found["wallet", bucket, owner, asset] = (available, due)
             for bucket in {key[1] for key in keys if key[0] != "wallet"}:
-                names = [key for key in keys if key[1] == bucket]
-                for terms in await service.terms_of(
+                named = [key for key in keys if key[1] == bucket]
+                models, characters = await service.find_models(
                     tx,
                     bucket,
-                    [str(key[2]) for key in names if key[0] == "model"],
-                    [str(key[2]) for key in names if key[0] == "character"],
-                ):
-                    if terms.character_external_id is None:
-                        found["model", bucket, terms.external_id, 0] = terms
-                    else:
-                        found["character", bucket, terms.character_external_id, 0] = terms
+                    [str(key[2]) for key in named if key[0] == "model"],
+                    [str(key[2]) for key in named if key[0] == "character"],
+                    self._group_commit.terms,
+                )
+                found.update({("model", bucket, name, 0): terms for name, terms in models.items()})
+                found.update({("character", bucket, name, 0): one for name, one in characters.items()})
         return found

@@ -19,25 +19,38 @@ from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain import wallets
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
-from tokenhouse.domain.metering import rules, service, uses
-from tokenhouse.domain.metering.types import AnyOrder, Done, MeteringPosting, Replay, Unsettled
-from tokenhouse.infra.database import PLATFORM, Actor, Database, sqlstate
+from tokenhouse.domain.metering import rules, service
+from tokenhouse.domain.metering.types import (
+    AnyOrder,
+    Character,
+    Done,
+    Loaded,
+    MeteringPosting,
+    Replay,
+    Terms,
+    Unsettled,
+)
+from tokenhouse.infra.database import PLATFORM, Actor, Database, Decision, sqlstate
+from tokenhouse.infra.database.arrays import ints
 from tokenhouse.infra.kernel.errors import Conflict, TokenhouseError, Unavailable
 from tokenhouse.infra.kernel.ids import uuid7
 
 _AGAIN_AT_ONCE = frozenset({"40001", "40P01", "23505", "TH409"})  # another process was quicker
+_OUT_OF_RANGE = "22003"
+_SMALL_BATCH = 16  # below it, sharing one commit beats working side by side
 _TRIES = 4
 
 
 class _Job:
     """An order that waits for its outcome."""
 
-    __slots__ = ("future", "order", "settled", "tries")
+    __slots__ = ("future", "order", "settled", "tries", "unearned")
 
     def __init__(self, order: AnyOrder, future: "asyncio.Future[Done]") -> None:
         self.order = order
         self.future = future
         self.settled = False
+        self.unearned = False
         self.tries = 0
 
 
@@ -67,6 +80,7 @@ class GroupCommit:
         self._patience_seconds = patience_seconds
         self._observe = observe
         self._rates: service.Rates | None = None
+        self.terms = service.TermsKept()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -85,7 +99,7 @@ class GroupCommit:
     async def reload(self) -> None:
         """Read the catalog again; a batch that meets a newer version does so by itself."""
         async with self._database.read(PLATFORM) as tx:
-            self._rates = service.Rates(await catalogs.load(tx), uses.DEFAULT_POLICY)
+            self._rates = service.Rates(await catalogs.load(tx))
 
     async def submit(self, order: AnyOrder) -> Done:
         """Carry out one order. Raises its refusal, or Unavailable where the queue is full or the database away."""
@@ -126,7 +140,7 @@ class GroupCommit:
     def _dispatch(self, bucket: "_Bucket") -> None:
         bucket.woken = False
         while bucket.free:
-            batch = bucket.take(self._batch_limit)
+            batch = bucket.take(min(self._batch_limit, max(_SMALL_BATCH, bucket.fair_share())))
             if not batch:
                 return
             bucket.free -= 1
@@ -179,8 +193,14 @@ class GroupCommit:
             return [jobs]
         if len(jobs) > 1:
             return [[job] for job in jobs]
+        if sqlstate(error) == _OUT_OF_RANGE and not jobs[0].unearned:
+            # Its earnings would pass 64 bits: it is charged all the same, and nothing is credited.
+            jobs[0].unearned = True
+            return [jobs]
         if again or (sqlstate(error) or "").startswith(("22", "23")):
-            error = Conflict("The books refused this charge. Look at its figures, or retry with the same key.")
+            refusal = Conflict("The books refused this charge. Look at its figures, or retry with the same key.")
+            refusal.__cause__ = error
+            error = refusal
         _fail(jobs, error)
         return []
 
@@ -199,25 +219,70 @@ class GroupCommit:
                 live.append(job)
         if not live:
             return []
-        settled = frozenset(job.order.command.party.id for job in live if job.settled)
         actor = Actor(tuple({job.order.command.party.id for job in live}), teller=True)
-        load = service.load_params(bucket.number, named, rates)
+        load = service.load_params(bucket.number, named, self.terms)
         async with self._database.decision(actor, service.LOAD, **load) as decision:
-            outcomes: list[rules.Outcome] = []
-            current = (decision.loaded.catalog_version or 0) == rates.catalog.version
-            if current:
-                scene = service.scene_of(decision.loaded, rates, self._upgrade_url, settled)
-                posting = MeteringPosting(bucket.number)
-                outcomes = [rules.decide(scene, job.order, str(uuid7()), posting) for job in live]
-                if posting.entries:
-                    await decision.post(service.POST, **service.post_params(posting, scene.at))
-        if not current:
-            await self.reload()
+            outcomes = await self._decide(bucket.number, rates, live, decision)
+        if outcomes is None:
+            missing = self.terms.missing(bucket.number, decision.loaded)
+            if missing:
+                await self._learn(bucket.number, missing)
             return await self._attempt(bucket, live)
         left = await self._answer(live, outcomes)
         if self._observe is not None:
             self._observe(len(live), perf_counter() - began, len(bucket.queue))
         return left
+
+    async def _learn(self, bucket: int, models: list[int]) -> None:
+        """Read terms of models. In a transaction of its own: it may open accounts, which must outlast the batch."""
+        async with self._database.transaction(Actor((0,), teller=True)) as tx:
+            rows = await tx.one(service.TERMS_OF, bucket=bucket, models=ints(models))
+        self.terms.keep(bucket, rows or ())
+
+    async def _decide(
+        self, bucket: int, rates: service.Rates, jobs: "Sequence[_Job]", decision: Decision[Loaded]
+    ) -> list[rules.Outcome] | None:
+        """Decide and post a loaded batch; None where it must be loaded again, by what was learnt."""
+        loaded = decision.loaded
+        if (loaded.catalog_version or 0) != rates.catalog.version:
+            self._rates = None
+            return None
+        if self.terms.missing(bucket, loaded):
+            return None
+        models, characters = self.terms.found(bucket, loaded)
+        if not self._counted(rates, models, characters, loaded):
+            return None
+        scene = service.scene_of(
+            loaded,
+            rates,
+            models,
+            characters,
+            self._upgrade_url,
+            frozenset([job.order.command.party.id for job in jobs if job.settled]),
+            frozenset([(job.order.command.party.id, job.order.command.key) for job in jobs if job.unearned]),
+        )
+        posting = MeteringPosting(bucket)
+        outcomes = [rules.decide(scene, job.order, str(uuid7()), posting) for job in jobs]
+        if posting.entries:
+            await decision.post(service.POST, **service.post_params(posting, scene.at))
+        return outcomes
+
+    def _counted(
+        self, rates: service.Rates, models: dict[str, Terms], characters: dict[str, Character], loaded: Loaded
+    ) -> bool:
+        """Whether the uses of all models whose tiers count were loaded, under lock; learn of those that were not."""
+        counted = set(loaded.counting or ())
+        counting = self.terms.counting
+        all_there = True
+        named = [("model", name, terms) for name, terms in models.items()]
+        named += [("character", name, character.terms) for name, character in characters.items()]
+        for sort, name, terms in named:
+            if not rates.counts_uses(terms):
+                counting.pop((sort, name), None)
+            else:
+                counting[sort, name] = terms.model_id
+                all_there = all_there and terms.model_id in counted
+        return all_there
 
     async def _answer(self, jobs: "Sequence[_Job]", outcomes: Sequence[rules.Outcome]) -> "list[_Job]":
         """Give each caller its own outcome, after the commit."""
@@ -266,14 +331,19 @@ async def settle_account(database: Database, catalog: Catalog, party: Party) -> 
 class _Bucket:
     """A queue, and the lanes that empty it."""
 
-    __slots__ = ("busy", "free", "number", "queue", "woken")
+    __slots__ = ("busy", "free", "lanes", "number", "queue", "under_way", "woken")
 
     def __init__(self, number: int, lanes: int) -> None:
         self.number = number
-        self.free = lanes
+        self.free = self.lanes = lanes
+        self.under_way = 0
         self.queue: deque[_Job] = deque()
         self.busy: set[int] = set()
         self.woken = False
+
+    def fair_share(self) -> int:
+        """Say how many orders make a batch when all lanes are to work: one decides while the others' are written."""
+        return (len(self.queue) + self.under_way + self.lanes - 1) // self.lanes
 
     def take(self, limit: int) -> list[_Job]:
         """Take what waits, in order, leaving the orders of accounts that are in a lane already."""
@@ -288,12 +358,14 @@ class _Bucket:
                 job = queue.popleft()
                 (kept if job.order.command.party.id in self.busy else batch).append(job)
             queue.extendleft(reversed(kept))
-        self.busy.update(job.order.command.party.id for job in batch)
+        self.busy.update([job.order.command.party.id for job in batch])
+        self.under_way += len(batch)
         return batch
 
     def leave(self, batch: list[_Job]) -> None:
         """Let the accounts of a batch be taken again."""
-        self.busy.difference_update(job.order.command.party.id for job in batch)
+        self.busy.difference_update([job.order.command.party.id for job in batch])
+        self.under_way -= len(batch)
 
 
 def _fail(jobs: Iterable[_Job], error: BaseException) -> None:

@@ -1,49 +1,45 @@
 -- load : Loaded
 -- Locks and loads what a batch is decided on.
 SELECT l.owners, l.assets, l.accounts, l.balances, l.helds, l.dues, l.lot_accounts, l.lot_assets, l.lot_ids, l.lot_lefts,
-       l.lot_sources, l.lot_priorities, l.lot_expiries, l.entries, l.holds, l.models, l.at, l.catalog_version
+       l.lot_sources, l.lot_priorities, l.lot_expiries, l.entries, l.holds, l.names, l.characters, l.models, l.versions,
+       l.counting, l.uses, l.at, l.catalog_version
 FROM metering.load(
   %(bucket)s::smallint, %(owner)s::bigint[], %(asset)s::smallint[], %(account)s::bigint[], %(key)s::text[],
-  %(hold)s::uuid[], %(model)s::text[], %(character)s::text[], %(tiered)s::text[], %(default_tiered)s::boolean
+  %(hold)s::uuid[], %(model)s::text[], %(character)s::text[], %(counting)s::bigint[]
 ) AS l;
 
 -- post : nothing
--- Writes a decided batch; each function is the door of its package. Hot rows last.
-SELECT
-  ledger.post(
-    %(bucket)s::smallint, %(at)s::timestamptz,
-    %(entry_account)s::bigint[], %(entry_key)s::text[], %(entry_id)s::uuid[], %(entry_kind)s::text[],
-    %(entry_fingerprint)s::text[], %(entry_answer)s::text[],
-    %(leg_entry)s::uuid[], %(leg)s::smallint[], %(leg_kind)s::text[], %(leg_asset)s::smallint[],
-    %(leg_debit)s::bigint[], %(leg_credit)s::bigint[], %(leg_amount)s::bigint[], %(leg_owner)s::bigint[],
-    %(leg_lot)s::bigint[],
-    %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
-    %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[]),
-  wallets.move_lots(
-    %(bucket)s::smallint, %(moved_account)s::bigint[], %(moved_asset)s::smallint[], %(moved_lot)s::bigint[],
-    %(moved_remaining)s::bigint[], %(moved_lapsed)s::bigint[]),
-  metering.record(
-    %(bucket)s::smallint, %(at)s::timestamptz,
-    %(usage_id)s::uuid[], %(usage_account)s::bigint[], %(usage_asset)s::smallint[], %(usage_kind)s::text[],
-    %(usage_counted)s::boolean[], %(usage_type)s::text[], %(usage_amount)s::bigint[], %(usage_credits)s::bigint[],
-    %(usage_balance)s::bigint[], %(usage_nanos)s::bigint[], %(usage_reason)s::text[], %(usage_operation)s::text[],
-    %(usage_rate_version)s::integer[], %(usage_model)s::bigint[], %(usage_character)s::bigint[],
-    %(usage_hold)s::uuid[], %(usage_user_label)s::text[], %(usage_upstream_model)s::text[],
-    %(usage_provider)s::text[], %(usage_cost_nanos)s::bigint[], %(usage_quantity)s::text[],
-    %(usage_metadata)s::text[], %(usage_occurred_at)s::timestamptz[], %(usage_earners)s::text[]),
-  ledger.place_holds(
-    %(bucket)s::smallint, %(at)s::timestamptz, %(hold_id)s::uuid[], %(hold_account)s::bigint[],
-    %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[], %(hold_details)s::text[]),
-  ledger.end_holds(
-    %(bucket)s::smallint, %(at)s::timestamptz, %(ended_id)s::uuid[], %(ended_state)s::text[],
-    %(ended_captured)s::bigint[]),
-  earnings.accrue(
-    %(bucket)s::smallint, %(at)s::timestamptz,
-    %(use_model)s::bigint[], %(use_count)s::bigint[], %(use_credits)s::bigint[], %(use_nanos)s::bigint[],
-    %(use_last)s::timestamptz[],
-    %(share_model)s::bigint[], %(share_earner)s::bigint[], %(share_count)s::bigint[], %(share_credits)s::bigint[],
-    %(share_nanos)s::bigint[], %(share_last)s::timestamptz[]),
-  ledger.pay_earners(%(bucket)s::smallint, %(earner)s::bigint[], %(earner_nanos)s::bigint[]);
+-- Writes a decided batch.
+SELECT metering.post(
+  %(bucket)s::smallint, %(at)s::timestamptz, %(entry_account)s::bigint[], %(entry_key)s::text[],
+  %(entry_id)s::uuid[], %(entry_kind)s::text[], %(entry_fingerprint)s::text[], %(entry_answer)s::text[],
+  %(leg_entry)s::uuid[], %(leg)s::smallint[], %(leg_kind)s::text[], %(leg_asset)s::smallint[],
+  %(leg_debit)s::bigint[], %(leg_credit)s::bigint[], %(leg_amount)s::bigint[], %(leg_owner)s::bigint[],
+  %(leg_lot)s::bigint[], %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
+  %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[], %(moved_account)s::bigint[], %(moved_asset)s::smallint[],
+  %(moved_lot)s::bigint[], %(moved_remaining)s::bigint[], %(moved_lapsed)s::bigint[], %(usage_id)s::uuid[],
+  %(usage_account)s::bigint[], %(usage_asset)s::smallint[], %(usage_kind)s::text[], %(usage_counted)s::boolean[],
+  %(usage_type)s::text[], %(usage_amount)s::bigint[], %(usage_credits)s::bigint[], %(usage_balance)s::bigint[],
+  %(usage_nanos)s::bigint[], %(usage_reason)s::text[], %(usage_operation)s::text[],
+  %(usage_rate_version)s::integer[], %(usage_model)s::bigint[], %(usage_character)s::bigint[],
+  %(usage_hold)s::uuid[], %(usage_user_label)s::text[], %(usage_upstream_model)s::text[], %(usage_provider)s::text[],
+  %(usage_cost_nanos)s::bigint[], %(usage_quantity)s::text[], %(usage_metadata)s::text[],
+  %(usage_occurred_at)s::timestamptz[], %(usage_earners)s::text[], %(hold_id)s::uuid[], %(hold_account)s::bigint[],
+  %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[], %(hold_details)s::text[],
+  %(ended_id)s::uuid[], %(ended_state)s::text[], %(ended_captured)s::bigint[], %(use_model)s::bigint[],
+  %(use_count)s::bigint[], %(use_credits)s::bigint[], %(use_nanos)s::bigint[], %(use_last)s::timestamptz[],
+  %(share_model)s::bigint[], %(share_earner)s::bigint[], %(share_count)s::bigint[], %(share_credits)s::bigint[],
+  %(share_nanos)s::bigint[], %(share_last)s::timestamptz[], %(earner)s::bigint[], %(earner_nanos)s::bigint[]
+);
+
+-- terms_of : list
+-- Terms of models; null for none.
+SELECT metering.terms_of(%(bucket)s::smallint, %(models)s::bigint[]) AS terms;
+
+-- found_models : ModelColumns
+-- Which models these are, read without a lock.
+SELECT f.names, f.characters, f.models, f.versions
+FROM metering.find_models(%(model)s::text[], %(character)s::text[]) AS f;
 
 -- receipts : ReceiptRow*
 -- Receipts by their ids.
@@ -95,10 +91,6 @@ CROSS JOIN LATERAL (
   WHERE x.bucket = w.bucket AND x.owner_id = w.owner_id AND x.asset_id = w.asset_id AND x.role = 'wallet' LIMIT 1
 ) AS a;
 
--- models_of : list
--- Terms of models and characters, read without a lock.
-SELECT metering.models_of(%(bucket)s::smallint, %(model)s::text[], %(character)s::text[]) AS models;
-
 -- reversed : Reversed
 -- What of a charge was given back so far.
 SELECT coalesce(sum(r.amount), 0)::bigint AS amount
@@ -145,3 +137,12 @@ SELECT metering.record_reversal(
 
 -- bring_forward : nothing
 SELECT ledger.bring_forward(%(bucket)s::smallint, %(owner)s::bigint, %(asset)s::smallint, %(at)s::timestamptz);
+
+-- accruals : Accrual*
+-- What an earner was credited, newest first.
+SELECT a.id, a.kind, a.charge_id, a.model_id, a.usage_type, a.user_id, a.credits, a.nanos, a.occurred_at, a.created_at
+FROM metering.accruals_of(%(earner_id)s::bigint, %(before)s::uuid, %(most)s::integer) AS a;
+
+-- maturing : int
+-- Nano-dollars of uses that are too young to be paid.
+SELECT metering.maturing_of(%(earner_id)s::bigint, %(days)s::integer) AS nanos;

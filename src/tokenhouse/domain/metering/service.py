@@ -9,15 +9,17 @@ from uuid import UUID
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain import ledger, wallets
 from tokenhouse.domain.catalog.types import Catalog, Price
-from tokenhouse.domain.earnings.policies import formula_of
+from tokenhouse.domain.earnings import formula_of
 from tokenhouse.domain.ledger.types import Entry, Party
 from tokenhouse.domain.metering.types import (
     AnyOrder,
     Burned,
+    Character,
     HeldNow,
     HoldOrder,
     Loaded,
     MeteringPosting,
+    ModelColumns,
     Receipt,
     ReceiptRow,
     Scene,
@@ -25,6 +27,7 @@ from tokenhouse.domain.metering.types import (
     Spendable,
     Terms,
 )
+from tokenhouse.domain.metering.uses import DEFAULT_POLICY
 from tokenhouse.infra.database import Tx, arrays, load_queries
 
 _Q = load_queries(__file__)
@@ -33,23 +36,74 @@ POST = _Q.nothing("post")
 _RECEIPTS = _Q.rows("receipts", ReceiptRow)
 _RECEIPTS_OF = _Q.rows("receipts_of", UUID)
 _SPENDABLE = _Q.rows("spendable", Spendable)
-_MODELS_OF = _Q.rows("models_of", list)
+TERMS_OF = _Q.rows("terms_of", list)
+_FOUND_MODELS = _Q.rows("found_models", ModelColumns)
 
 
 class Rates:
     """A catalog with its earnings formulas made ready."""
 
-    __slots__ = ("catalog", "default_tiered", "formulas", "tiered")
+    __slots__ = ("catalog", "formulas")
 
-    def __init__(self, catalog: Catalog, default_policy: str) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self.formulas = {policy.id: formula_of(policy) for policy in catalog.policies.values()}
-        counting = [name for name, formula in self.formulas.items() if formula.counts_uses]
-        self.tiered = arrays.texts(counting)
-        self.default_tiered = default_policy in counting
+
+    def counts_uses(self, terms: Terms) -> bool:
+        """Whether what a use of the model earns depends on the uses before it."""
+        formula = self.formulas.get(terms.policy or DEFAULT_POLICY)
+        return formula is not None and formula.counts_uses
 
 
-def load_params(bucket: int, orders: Sequence[tuple[AnyOrder, int]], rates: Rates) -> dict[str, object]:
+class TermsKept:
+    """Terms of models as last read, by bucket and model; each holds while the model has its version.
+
+    counting: names of models and characters, of the sort `model` or `character`, whose tiers count uses → the model.
+    """
+
+    __slots__ = ("_by_model", "_most", "counting")
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._by_model: dict[tuple[int, int], Terms] = {}
+        self._most = most
+        self.counting: dict[tuple[str, str], int] = {}
+
+    def get(self, bucket: int, model_id: int, version: int) -> Terms | None:
+        """Return the terms of this version, if they are known."""
+        terms = self._by_model.get((bucket, model_id))
+        return terms if terms is not None and terms.version == version else None
+
+    def keep(self, bucket: int, rows: Iterable[Sequence[Any]]) -> None:
+        """Keep what terms_of returned."""
+        if len(self._by_model) >= self._most:
+            self._by_model.clear()
+        for row in rows:
+            terms = _terms(row)
+            self._by_model[bucket, terms.model_id] = terms
+
+    def missing(self, bucket: int, loaded: Loaded | ModelColumns) -> list[int]:
+        """Say which models of those found are not known at their version."""
+        return [
+            model_id
+            for model_id, version in zip(loaded.models or (), loaded.versions or (), strict=True)
+            if self.get(bucket, model_id, version) is None
+        ]
+
+    def found(self, bucket: int, loaded: Loaded | ModelColumns) -> tuple[dict[str, Terms], dict[str, Character]]:
+        """Return the models and characters found, by the app's ids."""
+        models: dict[str, Terms] = {}
+        characters: dict[str, Character] = {}
+        columns = (loaded.names or (), loaded.characters or (), loaded.models or ())
+        for name, character_id, model_id in zip(*columns, strict=True):
+            terms = self._by_model[bucket, model_id]
+            if character_id is None:
+                models[name] = terms
+            else:
+                characters[name] = Character(character_id, name, terms)
+        return models, characters
+
+
+def load_params(bucket: int, orders: Sequence[tuple[AnyOrder, int]], kept: TermsKept) -> dict[str, object]:
     """Give the parameters that load a batch of (order, asset)."""
     named = sorted({(order.command.party.id, asset) for order, asset in orders})
     models: set[str] = set()
@@ -62,56 +116,58 @@ def load_params(bucket: int, orders: Sequence[tuple[AnyOrder, int]], rates: Rate
             models.add(order.model_id)
         if order.character_id is not None:
             characters.add(order.character_id)
+    counting: set[int] = set()
+    if kept.counting:
+        counting.update(kept.counting[key] for name in models if (key := ("model", name)) in kept.counting)
+        counting.update(kept.counting[key] for name in characters if (key := ("character", name)) in kept.counting)
     return {
         "bucket": bucket,
-        "owner": arrays.ints(owner for owner, _ in named),
-        "asset": arrays.ints(asset for _, asset in named),
-        "account": arrays.ints(order.command.party.id for order, _ in orders),
-        "key": arrays.texts(order.command.key for order, _ in orders),
+        "owner": arrays.ints([owner for owner, _ in named]),
+        "asset": arrays.ints([asset for _, asset in named]),
+        "account": arrays.ints([order.command.party.id for order, _ in orders]),
+        "key": arrays.texts([order.command.key for order, _ in orders]),
         "hold": arrays.ints(holds),
         "model": arrays.texts(models),
         "character": arrays.texts(characters),
-        "tiered": rates.tiered,
-        "default_tiered": rates.default_tiered,
+        "counting": arrays.ints(sorted(counting)),
     }
 
 
-def scene_of(loaded: Loaded, rates: Rates, upgrade_url: str, settled: frozenset[int]) -> Scene:
+def scene_of(
+    loaded: Loaded,
+    rates: Rates,
+    models: dict[str, Terms],
+    characters: dict[str, Character],
+    upgrade_url: str,
+    settled: frozenset[int],
+    unearned: frozenset[tuple[int, str]],
+) -> Scene:
     """Make what was loaded into what is decided on."""
-    found = wallets.assemble(
-        (loaded.owners, loaded.assets, loaded.accounts, loaded.balances, loaded.helds, loaded.dues),
-        (
-            loaded.lot_accounts,
-            loaded.lot_assets,
-            loaded.lot_ids,
-            loaded.lot_lefts,
-            loaded.lot_sources,
-            loaded.lot_priorities,
-            loaded.lot_expiries,
-        ),
-    )
-    models: dict[str, Terms] = {}
-    characters: dict[str, Terms] = {}
-    for row in loaded.models or ():
-        terms = _terms(row)
-        if terms.character_external_id is None:
-            models[terms.external_id] = terms
-        else:
-            characters[terms.character_external_id] = terms
     return Scene(
         catalog=rates.catalog,
         at=loaded.at,
-        wallets=found,
+        wallets=wallets.assemble(
+            (loaded.owners, loaded.assets, loaded.accounts, loaded.balances, loaded.helds, loaded.dues),
+            (
+                loaded.lot_accounts,
+                loaded.lot_assets,
+                loaded.lot_ids,
+                loaded.lot_lefts,
+                loaded.lot_sources,
+                loaded.lot_priorities,
+                loaded.lot_expiries,
+            ),
+        ),
         entries={(row[0], row[1]): Entry(*row) for row in loaded.entries or ()},
         holds={str(row[0]): HeldNow(*row) for row in loaded.holds or ()},
         models=models,
         characters=characters,
-        standing={},
-        owed={},
+        uses=dict(zip(loaded.counting or (), loaded.uses or (), strict=True)),
         formulas=rates.formulas,
         upgrade_url=upgrade_url,
         at_text=loaded.at.isoformat(),
         settled=settled,
+        unearned=unearned,
     )
 
 
@@ -119,42 +175,37 @@ def _terms(row: Sequence[Any]) -> Terms:
     (
         model_id,
         external_id,
-        character_id,
-        character,
+        version,
         active,
         monetized,
         policy,
-        version,
+        pricing_version,
         pricing,
-        share,
+        creator_id,
         creator,
+        share,
         owners,
-        uses,
-        nanos,
         accounts,
     ) = row
     names = dict(owners or ())
-    ids = tuple(names)
-    creator_id, creator_name = creator
+    owner_ids = tuple(names)
     if creator_id is not None:
-        names[creator_id] = creator_name
+        names[creator_id] = creator
+    price = _price(tuple(sorted(pricing.items()))) if pricing else None
     return Terms(
         model_id,
         external_id,
-        character_id,
-        character,
+        version,
         active,
         monetized,
         policy,
-        version,
-        _price(tuple(sorted(pricing.items()))) if pricing else None,
+        pricing_version,
+        price,
         creator_id,
         share,
-        ids,
+        owner_ids,
         names,
-        uses,
-        nanos or 0,
-        {owner: (account, balance) for owner, account, balance in accounts or ()},
+        dict(accounts or ()),
     )
 
 
@@ -166,7 +217,9 @@ def _price(rates: tuple[tuple[str, str], ...]) -> Price:
 def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
     """Give the parameters that write a batch: one array literal a column."""
     usage = ledger.columns(posting.usage, 24)
+    holds = ledger.columns(posting.holds, 6)
     uses = ledger.columns(posting.uses.values(), 4)
+    earners = sorted(posting.earners)  # their rows are locked in this order
     shares = ledger.columns(posting.shares.values(), 4)
     ints, texts = arrays.ints, arrays.texts
     return {
@@ -198,17 +251,25 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
         "usage_metadata": arrays.sparse(usage[21]),
         "usage_occurred_at": arrays.sparse(usage[22]),
         "usage_earners": arrays.sparse(usage[23]),
+        "hold_id": ints(holds[0]),
+        "hold_account": ints(holds[1]),
+        "hold_asset": ints(holds[2]),
+        "hold_amount": ints(holds[3]),
+        "hold_expires": texts(holds[4]),
+        "hold_details": texts(holds[5]),
         "use_model": ints(posting.uses),
         "use_count": ints(uses[0]),
         "use_credits": ints(uses[1]),
         "use_nanos": ints(uses[2]),
         "use_last": texts(uses[3]),
-        "share_model": ints(model for model, _ in posting.shares),
-        "share_earner": ints(earner for _, earner in posting.shares),
+        "share_model": ints([model for model, _ in posting.shares]),
+        "share_earner": ints([earner for _, earner in posting.shares]),
         "share_count": ints(shares[0]),
         "share_credits": ints(shares[1]),
         "share_nanos": ints(shares[2]),
         "share_last": texts(shares[3]),
+        "earner": ints(earners),
+        "earner_nanos": ints([posting.earners[earner] for earner in earners]),
     }
 
 
@@ -223,10 +284,16 @@ async def spendable(tx: Tx, wanted: Sequence[tuple[int, int, int]]) -> list[tupl
     return [(row.bucket, row.owner_id, row.asset_id, row.available, row.due) for row in rows]
 
 
-async def terms_of(tx: Tx, bucket: int, models: Iterable[str], characters: Iterable[str]) -> list[Terms]:
-    """Read what uses of models and of characters' models need to know, without a lock."""
-    rows = await tx.one(_MODELS_OF, bucket=bucket, model=arrays.texts(models), character=arrays.texts(characters))
-    return [_terms(row) for row in rows or ()]
+async def find_models(
+    tx: Tx, bucket: int, models: Iterable[str], characters: Iterable[str], kept: TermsKept
+) -> tuple[dict[str, Terms], dict[str, Character]]:
+    """Return what uses of models and of characters' models need to know, by the app's ids, without a lock."""
+    found = await tx.one(_FOUND_MODELS, model=arrays.texts(models), character=arrays.texts(characters))
+    missing = kept.missing(bucket, found)
+    if missing:
+        rows = await tx.one(TERMS_OF, bucket=bucket, models=arrays.ints(missing))
+        kept.keep(bucket, rows or ())
+    return kept.found(bucket, found)
 
 
 async def receipts(tx: Tx, ids: Iterable[str]) -> dict[str, Receipt]:

@@ -62,16 +62,15 @@ AnyOrder = Order | HoldOrder
 
 
 class Terms(NamedTuple):
-    """What a use of a model needs to know. owner_ids: in the order in which they bought.
+    """What a use of a model needs to know; it holds while the model has this version.
 
-    names: creator and owners → the app's ids; accounts: the same → (ledger account, balance); uses and nanos: this
-    model's so far.
+    owner_ids: in the order in which they bought. names: creator and owners → the app's ids; accounts: the same → their
+    ledger accounts in the payer's bucket.
     """
 
     model_id: int
     external_id: str
-    character_id: int | None
-    character_external_id: str | None
+    version: int
     active: bool
     monetized: bool
     policy: str | None
@@ -81,9 +80,15 @@ class Terms(NamedTuple):
     creator_share_bps: int
     owner_ids: tuple[int, ...]
     names: Mapping[int, str]
-    uses: int
-    nanos: int
-    accounts: Mapping[int, tuple[int, int]]
+    accounts: Mapping[int, int]
+
+
+class Character(NamedTuple):
+    """A character and the terms of its model."""
+
+    id: int
+    external_id: str
+    terms: Terms
 
 
 class HeldNow(NamedTuple):
@@ -102,8 +107,8 @@ class HeldNow(NamedTuple):
 class Scene:
     """All that a batch is decided on: loaded under lock, changed by each decision for the next.
 
-    models and characters: by the app's ids. standing: model → [uses, nanos] with this batch's added; owed: earner →
-    balance with this batch's added.
+    models and characters: by the app's ids. uses: model → counted uses so far, of those whose tiers count. settled:
+    accounts for which time has done its part already; unearned: keys whose earnings would pass 64 bits.
     """
 
     catalog: Catalog
@@ -112,35 +117,25 @@ class Scene:
     entries: dict[tuple[int, str], "Entry | Done"]
     holds: dict[str, HeldNow]
     models: dict[str, Terms]
-    characters: dict[str, Terms]
-    standing: dict[int, list[int]]
-    owed: dict[int, int]
+    characters: dict[str, Character]
+    uses: dict[int, int]
     formulas: Mapping[str, Formula]
     upgrade_url: str
     at_text: str
     settled: frozenset[int]
+    unearned: frozenset[tuple[int, str]]
 
 
-class Priced:
-    """What an order is about, once its words were looked up."""
+class Priced(NamedTuple):
+    """What an order is about, once its words were looked up. amount: credits."""
 
-    __slots__ = ("amount", "asset_id", "operation", "rate_version", "terms", "usage_type")
-
-    def __init__(
-        self,
-        amount: int,
-        asset_id: int,
-        operation: str | None,
-        rate_version: int | None,
-        terms: Terms | None,
-        usage_type: str,
-    ) -> None:
-        self.amount = amount
-        self.asset_id = asset_id
-        self.operation = operation
-        self.rate_version = rate_version
-        self.terms = terms
-        self.usage_type = usage_type
+    amount: int
+    asset_id: int
+    operation: str | None
+    rate_version: int | None
+    terms: Terms | None
+    character: Character | None
+    usage_type: str
 
 
 class UsageRow(NamedTuple):
@@ -273,9 +268,27 @@ class Loaded:
     lot_expiries: list[float | None] | None
     entries: list[list[Any]] | None
     holds: list[list[Any]] | None
-    models: list[list[Any]] | None
+    names: list[str] | None
+    characters: list[int | None] | None
+    models: list[int] | None
+    versions: list[int] | None
+    counting: list[int] | None
+    uses: list[int] | None
     at: datetime
     catalog_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelColumns:
+    """Models and characters found by the app's ids, by column; None for each where there are none.
+
+    characters: None for a model's own id.
+    """
+
+    names: list[str] | None
+    characters: list[int | None] | None
+    models: list[int] | None
+    versions: list[int] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,9 @@ async def grant(tx: Tx, catalog: Catalog, command: Command, new: NewGrant) -> tu
 async def load(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> list[Wallet]:
     """Lock wallets named (owner, asset) and load them with their lots; those that do not exist are left out."""
     locked = await ledger.lock_wallets(tx, bucket, keys)
-    lots = await tx.one(_LOTS_OF, bucket=bucket, owners=arrays.ints(locked[0] or ()), assets=arrays.ints(locked[1] or ()))
+    lots = await tx.one(
+        _LOTS_OF, bucket=bucket, owners=arrays.ints(locked[0] or ()), assets=arrays.ints(locked[1] or ())
+    )
     return list(assemble(locked, astuple(lots)).values())
 
 
@@ -151,10 +153,10 @@ def assemble(wallets: Columns, lots: Columns) -> dict[tuple[int, int], Wallet]:
     """Make wallets, by (owner, asset), of the columns that lock_wallets and lots_of return."""
     found = {}
     if wallets[0]:
-        for owner, asset, account, balance, held, due in zip(*wallets, strict=True):  # type: ignore[arg-type]
+        for owner, asset, account, balance, held, due in zip(*wallets, strict=True):
             found[owner, asset] = Wallet(owner, asset, account, balance, held, due)
     if lots[0]:
-        for owner, asset, *lot in zip(*lots, strict=True):  # type: ignore[arg-type] # all are there, or none
+        for owner, asset, *lot in zip(*lots, strict=True):
             found[owner, asset].lots.append(Lot(*lot))
     return found
 
@@ -188,7 +190,7 @@ async def wallets_of(tx: Tx, catalog: Catalog, party: Party) -> tuple[list[Walle
     due = any(row.due for row in rows.values()) or (refreshes is not None and refreshes <= at)
     views = []
     for asset_id in sorted({*catalog.credit_types.values(), *rows}):
-        row = rows.get(asset_id) or WalletRow(asset_id, 0, 0, 0, None, False)  # noqa: FBT003
+        row = rows.get(asset_id) or WalletRow(asset_id, 0, 0, 0, None, False)
         views.append(
             WalletView(
                 credit_type=catalog.codes[asset_id],
@@ -274,28 +276,62 @@ async def _post_settlement(
     count = len(settlement.allowances)
     numbers = await tx.one(_NEXT_LOTS, count=count) if count else []
     for number, new in zip(numbers, settlement.allowances, strict=True):
-        _open_lot(posting, entry, party, accounts[new.asset_id], "allowance", LotRow(
-            party.id, new.asset_id, number, "allowance", new.amount, new.amount, rules.ALLOWANCE_PRIORITY,
-            new.expires_at and new.expires_at.isoformat(), new.period_started_at.isoformat(), entry, None,
-        ))
+        _open_lot(
+            posting,
+            entry,
+            party,
+            accounts[new.asset_id],
+            "allowance",
+            LotRow(
+                party.id,
+                new.asset_id,
+                number,
+                "allowance",
+                new.amount,
+                new.amount,
+                rules.ALLOWANCE_PRIORITY,
+                new.expires_at.isoformat() if new.expires_at else None,
+                new.period_started_at.isoformat(),
+                entry,
+                None,
+            ),
+        )
     for lapse in settlement.lapses:
         asset = lapse.wallet.asset_id
         posting.move(party.id, asset, lapse.lot.id, -lapse.amount, lapse.amount)
         posting.wallet(party.id, asset, -lapse.amount)
-        posting.legs.append(LegRow(
-            entry, len(posting.legs), "lapse", asset, lapse.wallet.account, chart.expiry(asset), lapse.amount,
-            party.id, lapse.lot.id,
-        ))
+        posting.legs.append(
+            LegRow(
+                entry,
+                len(posting.legs),
+                "lapse",
+                asset,
+                lapse.wallet.account,
+                chart.expiry(asset),
+                lapse.amount,
+                party.id,
+                lapse.lot.id,
+            )
+        )
     await post(tx, posting, at)
 
 
 def _open_lot(posting: WalletPosting, entry: str, party: Party, account: int, kind: str, lot: LotRow) -> None:
     posting.lots.append(lot)
     posting.wallet(party.id, lot.asset_id, lot.amount)
-    posting.legs.append(LegRow(
-        entry, len(posting.legs), kind, lot.asset_id, chart.issuance(lot.asset_id), account, lot.amount, party.id,
-        lot.id,
-    ))
+    posting.legs.append(
+        LegRow(
+            entry,
+            len(posting.legs),
+            kind,
+            lot.asset_id,
+            chart.issuance(lot.asset_id),
+            account,
+            lot.amount,
+            party.id,
+            lot.id,
+        )
+    )
 
 
 async def _post_grant(tx: Tx, command: Command, new: NewGrant, wallet: Wallet, at: datetime) -> dict[str, object]:
@@ -315,13 +351,27 @@ async def _post_grant(tx: Tx, command: Command, new: NewGrant, wallet: Wallet, a
         "balance": wallet.balance + new.amount,
         "created_at": at.isoformat(),
     }
-    posting.entries.append(
-        EntryRow(party.id, command.key, entry, "grant", command.fingerprint, json.dumps(answer))
+    posting.entries.append(EntryRow(party.id, command.key, entry, "grant", command.fingerprint, json.dumps(answer)))
+    _open_lot(
+        posting,
+        entry,
+        party,
+        wallet.account,
+        "grant",
+        LotRow(
+            party.id,
+            wallet.asset_id,
+            number,
+            new.source,
+            new.amount,
+            new.amount,
+            new.priority,
+            expires,
+            None,
+            entry,
+            new.note,
+        ),
     )
-    _open_lot(posting, entry, party, wallet.account, "grant", LotRow(
-        party.id, wallet.asset_id, number, new.source, new.amount, new.amount, new.priority, expires, None, entry,
-        new.note,
-    ))
     await post(tx, posting, at)
     return answer
 

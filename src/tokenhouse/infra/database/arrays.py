@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _plain = re.compile(r"[A-Za-z0-9._:@/+-]+").fullmatch
 
 
-def ints(values: Iterable[int | None]) -> str:
-    """Return ``{1,2,NULL}``. The values must be integers or None; booleans are refused by the database."""
+def ints(values: Iterable[int | str | None]) -> str:
+    """Return ``{1,2,NULL}``: integers, and text of ours that needs no quotes (UUIDs, kinds). Never an app's text."""
     return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
 
 
@@ -36,7 +36,7 @@ def sparse(values: Sequence[str | None]) -> str:
     return "{}" if values.count(None) == len(values) else texts(values)
 
 
-def sparse_ints(values: Sequence[int | None]) -> str:
+def sparse_ints(values: Sequence[int | str | None]) -> str:
     """Like ``ints``, but ``{}`` where every value is None."""
     return "{}" if values.count(None) == len(values) else ints(values)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tokenhouse.infra.database.token import Actor
 
 R = TypeVar("R")
+T = TypeVar("T")
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
@@ -107,17 +108,14 @@ class Tx:
 
     async def all(self, query: Query[R], /, **params: object) -> list[R]:
         """Return all rows."""
-        if params.keys() != query.params:
-            raise TypeError(_wrong_params(query, params))
-        cursor = self.connection.cursor(row_factory=query.make)
-        await cursor.execute(query.text, params)
+        cursor = psycopg.AsyncRawCursor(self.connection, row_factory=query.make)
+        await cursor.execute(query.text, query.values(params))
         return await cursor.fetchall()
 
     async def run(self, query: Query[Any], /, **params: object) -> int:
         """Run the statement and return how many rows it wrote or selected."""
-        if params.keys() != query.params:
-            raise TypeError(_wrong_params(query, params))
-        cursor = await self.connection.execute(query.text, params)
+        cursor = psycopg.AsyncRawCursor(self.connection)
+        await cursor.execute(query.text, query.values(params))
         return cursor.rowcount
 
 
@@ -131,10 +129,15 @@ class Decision(Generic[R]):
         self._connection = connection
         self.loaded = loaded
 
+    async def one(self, query: Query[T], /, **params: object) -> T:
+        """Load more in the same transaction: the only row. Raises LookupError unless there is exactly one."""
+        return await Tx(self._connection).one(query, **params)
+
     async def post(self, query: Query[Any], /, **params: object) -> None:
         """Run the one statement that writes, and commit, in one round trip."""
         async with self._connection.pipeline():
-            await self._connection.execute(query.text, params, prepare=True)
+            cursor = psycopg.AsyncRawCursor(self._connection)
+            await cursor.execute(query.text, query.values(params), prepare=True)
             await self._connection.execute(b"commit", prepare=True)
 
 
@@ -245,8 +248,8 @@ class Database:
             async with connection.pipeline():
                 await connection.execute(b"begin", prepare=True)
                 await connection.execute(_ENTER, [self.token(actor)], prepare=True)
-                cursor = connection.cursor(row_factory=load.make)
-                await cursor.execute(load.text, params, prepare=True)
+                cursor = psycopg.AsyncRawCursor(connection, row_factory=load.make)
+                await cursor.execute(load.text, load.values(params), prepare=True)
                 row = await cursor.fetchone()
             if row is None:
                 raise LookupError(f"{load.package}: query {load.name} returned no row")
@@ -373,9 +376,6 @@ async def _check(connection: Connection) -> None:
         connection.pgconn.consume_input()  # raises OperationalError at the end of the stream
     await AsyncConnectionPool.check_connection(connection)
 
-
-def _wrong_params(query: Query[Any], params: dict[str, object]) -> str:
-    return f"{query.package}: query {query.name} takes {sorted(query.params)}, got {sorted(params)}"
 
 
 __all__ = ["PLATFORM", "Connection", "Database", "Tx", "is_lost", "sqlstate", "unavailable"]

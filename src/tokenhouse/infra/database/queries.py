@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from psycopg import AsyncCursor
 
@@ -41,25 +41,21 @@ class Query(Generic[R]):
 
     package: str
     name: str
-    text: bytes
+    text: bytes  # with $1, $2 …: the driver need not convert it at every call
+    order: tuple[str, ...]
     params: frozenset[str]
     many: bool
     row_type: type[Any] | None
     comment: str
     make: Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]] = dataclasses.field(repr=False)
 
-    def numbered(self) -> tuple[str, list[str]]:
-        """Return the SQL with ``$1, $2 ...`` and the parameters' names in that order (for PREPARE)."""
-        order: list[str] = []
-
-        def place(match: re.Match[str]) -> str:
-            if match[2]:
-                return "%"
-            if match[1] not in order:
-                order.append(match[1])
-            return f"${order.index(match[1]) + 1}"
-
-        return _PARAM.sub(place, self.text.decode()), order
+    def values(self, params: Mapping[str, object]) -> list[object]:
+        """Return the parameters' values in the order of the placeholders. Raises TypeError for a wrong name."""
+        if params.keys() != self.params:
+            raise TypeError(
+                f"{self.package}: query {self.name} takes {sorted(self.params)}, got {sorted(params)}"
+            )
+        return [params[name] for name in self.order]
 
 
 REGISTRY: dict[tuple[str, str], Query[Any]] = {}
@@ -118,9 +114,9 @@ class Queries:
         row_type: type[Any] | None,
         make: Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], Any]],
     ) -> Query[Any]:
-        params = frozenset(m[1] for m in _PARAM.finditer(block.text) if m[1])
+        text, order = _numbered(block.text)
         query: Query[Any] = Query(
-            self.package, name, block.text.encode(), params, block.many, row_type, block.comment, make
+            self.package, name, text.encode(), order, frozenset(order), block.many, row_type, block.comment, make
         )
         REGISTRY[self.package, name] = query
         return query
@@ -146,6 +142,18 @@ def parse(text: str, package: str) -> dict[str, _Block]:
         said = " ".join(line.removeprefix("--").strip() for line in comment.splitlines())
         blocks[name] = _Block(row, star == "*", said, sql)
     return blocks
+
+
+def _numbered(text: str) -> tuple[str, tuple[str, ...]]:
+    """Write ``$1, $2 …`` for the named parameters; return them in that order."""
+    order: dict[str, int] = {}
+
+    def place(match: re.Match[str]) -> str:
+        if match[2]:
+            return "%"
+        return f"${order.setdefault(match[1], len(order) + 1)}"
+
+    return _PARAM.sub(place, text), tuple(order)
 
 
 def _package_name(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 create schema market;
 
+-- version counts every change of a model or of who owns it: what was read of them holds until it rises.
 create table market.model (
   id                bigint generated always as identity primary key,
   external_id       text collate "C" not null unique check (external_id ~ '^[A-Za-z0-9._:@-]{1,128}$'),
@@ -20,6 +21,7 @@ create table market.model (
   creator_share_bps integer not null check (creator_share_bps between 0 and 10000),
   earnings_policy   text,
   pricing_version   integer not null,
+  version           integer not null default 1,
   archived_at       timestamptz,
   created_at        timestamptz not null default clock_timestamp(),
   updated_at        timestamptz not null default clock_timestamp()
@@ -57,6 +59,24 @@ create table market.ownership (
 create unique index ownership_once on market.ownership (model_id, account_id) where ended_at is null;
 create unique index ownership_exclusive on market.ownership (model_id) where ended_at is null and exclusive;
 create index ownership_of_account on market.ownership (account_id, id);
+
+-- Every change of a model or of its owners raises the model's version, whoever makes it.
+create function market.raise_version() returns trigger
+language plpgsql as $$
+begin
+  new.version := old.version + 1;
+  return new;
+end $$;
+create trigger raise_version before update on market.model for each row execute function market.raise_version();
+
+create function market.touch_model() returns trigger
+language plpgsql as $$
+begin
+  update market.model set updated_at = clock_timestamp() where id = coalesce(new.model_id, old.model_id);
+  return null;
+end $$;
+create trigger touch_model after insert or update or delete on market.ownership
+  for each row execute function market.touch_model();
 
 -- Nobody sees a row without a policy (post-apply.90_guard.sql has them); the owner is bound as well.
 alter table market.model enable row level security;

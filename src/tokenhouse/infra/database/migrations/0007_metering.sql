@@ -3,7 +3,8 @@
 create schema metering;
 
 -- amount: credits charged. credits: what counts as use and earns (a reported use charges nothing). counted: a use of
--- an owned model by somebody else, which tiers and analytics count. reason: why nothing was earned.
+-- an owned model by somebody else, which tiers and analytics count. earners: whose use it counts as, those who got
+-- nothing by it included. reason: why nothing was earned.
 create table metering.usage (
   bucket         smallint not null,
   id             uuid not null,
@@ -22,6 +23,7 @@ create table metering.usage (
   model_id       bigint,
   character_id   bigint,
   hold_id        uuid,
+  earners        bigint[],
   user_label     text,
   upstream_model text,
   provider       text,

@@ -90,9 +90,11 @@ begin
 end $$;
 
 -- What one account may know another by: the same every time, another for every viewer, nobody's to turn round. Not
--- security definer: it answers inside the functions of th_owner, who alone may read the key.
+-- security definer: it answers inside the functions of th_owner, who alone may read the key. Without a search path of
+-- its own it is inlined, for it is called once a row.
 create or replace function access.pseudonym(p_viewer bigint, p_account bigint) returns text
-language sql stable set search_path = pg_catalog, pg_temp as $$
-  select left(encode(sha256(s.key || convert_to('pseudonym:' || p_viewer || ':' || p_account, 'UTF8')), 'hex'), 12)
+language sql stable as $$
+  select pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
+           s.key || pg_catalog.convert_to('pseudonym:' || p_viewer || ':' || p_account, 'UTF8')), 'hex'), 12)
   from access.secret s
 $$;

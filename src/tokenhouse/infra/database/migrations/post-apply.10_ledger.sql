@@ -1,5 +1,7 @@
--- The only writers of balances. Each runs as th_owner and asks for the right token first: a teller's (the charge path:
--- its set of accounts, -1 among them) or the platform's (0). An ordinary tenant token can post nothing.
+-- The only writers of balances. A door is SECURITY DEFINER: it runs as th_owner and asks for the right token first: a
+-- teller's (its set of accounts, -1 among them) or the platform's (0); an ordinary tenant token can post nothing. What
+-- is not SECURITY DEFINER is behind the doors: only they may execute it (post-apply.90_guard.sql), and it checks
+-- nothing again.
 
 -- The smallint id of an asset, made where it is new. Raises TH403 without the platform's token.
 create or replace function ledger.open_asset(p_code text) returns smallint
@@ -17,11 +19,10 @@ begin
 end $$;
 
 -- Opens the ledger accounts that are missing, in key order.
-create or replace function ledger.open_accounts(p_bucket smallint, p_owner bigint[], p_asset smallint[], p_role text)
+create or replace function ledger.write_accounts(p_bucket smallint, p_owner bigint[], p_asset smallint[], p_role text)
 returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
-  perform access.teller_scope();
   insert into ledger.account (bucket, owner_id, asset_id, role)
   select distinct p_bucket, n.owner_id, n.asset_id, p_role
   from unnest(p_owner, p_asset) n (owner_id, asset_id)
@@ -29,18 +30,23 @@ begin
   on conflict do nothing;
 end $$;
 
+create or replace function ledger.open_accounts(p_bucket smallint, p_owner bigint[], p_asset smallint[], p_role text)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.teller_scope();
+  perform ledger.write_accounts(p_bucket, p_owner, p_asset, p_role);
+end $$;
+
 -- Locks wallets in key order (so that two batches never wait for each other in a ring) and tells what they hold, by
 -- column. Those that do not exist are left out.
-create or replace function ledger.lock_wallets(
+create or replace function ledger.read_wallets(
   p_bucket smallint, p_owner bigint[], p_asset smallint[],
   out owners bigint[], out assets smallint[], out accounts bigint[], out balances bigint[], out helds bigint[],
   out dues boolean[]
 )
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
+language plpgsql as $$
 begin
-  perform access.require_teller_of(p_owner);
   with locked as materialized (
     select a.owner_id, a.asset_id, a.id, a.balance, a.held, coalesce(a.due_at <= clock_timestamp(), false) as due
     from unnest(p_owner, p_asset) w (owner_id, asset_id)
@@ -54,11 +60,21 @@ begin
   into owners, assets, accounts, balances, helds, dues from locked l;
 end $$;
 
+create or replace function ledger.lock_wallets(
+  p_bucket smallint, p_owner bigint[], p_asset smallint[],
+  out owners bigint[], out assets smallint[], out accounts bigint[], out balances bigint[], out helds bigint[],
+  out dues boolean[]
+)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(p_owner);
+  select w.owners, w.assets, w.accounts, w.balances, w.helds, w.dues
+  into owners, assets, accounts, balances, helds, dues from ledger.read_wallets(p_bucket, p_owner, p_asset) w;
+end $$;
+
 -- What was already done under these keys: a JSON array of [account, key, id, kind, fingerprint, answer].
-create or replace function ledger.find_entries(p_bucket smallint, p_account bigint[], p_key text[]) returns json
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
+create or replace function ledger.read_entries(p_bucket smallint, p_account bigint[], p_key text[]) returns json
+language sql stable as $$
   select json_agg(json_build_array(e.account_id, e.key, e.id, e.kind, encode(e.fingerprint, 'hex'), e.answer))
   from unnest(p_account, p_key) k (account_id, key)
   -- limit: the keys must lead the join, also while the planner still takes the table for an empty one
@@ -68,8 +84,8 @@ as $$
 $$;
 
 -- Locks holds in key order: a JSON array of [id, account, asset, amount, state, over, details].
-create or replace function ledger.lock_holds(p_bucket smallint, p_id uuid[]) returns json
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+create or replace function ledger.read_holds(p_bucket smallint, p_id uuid[]) returns json
+language plpgsql as $$
 declare
   v_scope bigint[] := access.teller_scope();
   v_rows json;
@@ -86,10 +102,10 @@ begin
   return v_rows;
 end $$;
 
--- Posts one decided batch: entries, transfers, and the change they make to the wallets (each named once, and locked
--- already). The table's checks are the floors. Raises TH403 outside of the token, TH409 where a wallet is missing.
--- The dollars of its transfers reach the earners' accounts by ledger.pay_earners, last in the same statement.
-create or replace function ledger.post(
+-- Writes one decided batch: entries, transfers, and the change they make to the wallets (each named once, and locked
+-- already). The table's checks are the floors. Raises TH409 where a wallet is missing. The dollars of its transfers
+-- reach the earners' accounts by ledger.write_earners, last in the same statement.
+create or replace function ledger.write(
   p_bucket smallint, p_at timestamptz,
   p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
   p_entry_answer text[],
@@ -98,14 +114,10 @@ create or replace function ledger.post(
   p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
   p_wallet_spent bigint[]
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
+language plpgsql as $$
 declare
   v_count bigint;
 begin
-  perform access.require_teller_of(p_entry_account);
-  perform access.require_teller_of(p_wallet_owner);
   insert into ledger.entry (bucket, account_id, key, id, kind, fingerprint, answer, recorded_at)
   select p_bucket, e.account_id, e.key, e.id, e.kind, decode(e.fingerprint, 'hex'), e.answer::json, p_at
   from unnest(p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer)
@@ -128,21 +140,31 @@ begin
   end if;
 end $$;
 
--- Adds to (or, for a reversal, takes from) earners' accounts. Hot rows, so last, and locked in key order.
-create or replace function ledger.pay_earners(p_bucket smallint, p_earner bigint[], p_nanos bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
+create or replace function ledger.post(
+  p_bucket smallint, p_at timestamptz,
+  p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
+  p_entry_answer text[],
+  p_leg_entry uuid[], p_leg smallint[], p_leg_kind text[], p_leg_asset smallint[], p_leg_debit bigint[],
+  p_leg_credit bigint[], p_leg_amount bigint[], p_leg_owner bigint[], p_leg_lot bigint[],
+  p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
+  p_wallet_spent bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(p_entry_account || p_wallet_owner);
+  perform ledger.write(p_bucket, p_at, p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer, p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner, p_leg_lot, p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent);
+end $$;
+
+-- Adds to (or, for a reversal, takes from) earners' accounts. Hot rows, so last, and given in key order, in which they
+-- are locked whichever side leads the join. Raises TH409 where one is missing.
+create or replace function ledger.write_earners(p_bucket smallint, p_earner bigint[], p_nanos bigint[]) returns void
+language plpgsql as $$
 declare
   v_count bigint;
 begin
-  perform access.teller_scope();
   if p_earner = '{}' then
     return;
   end if;
-  perform 1 from ledger.account a
-  where a.bucket = p_bucket and a.owner_id = any (p_earner) and a.asset_id = 0 and a.role = 'earnings'
-  order by a.owner_id for no key update;
   update ledger.account a
   set balance = a.balance + d.nanos
   from unnest(p_earner, p_nanos) d (owner_id, nanos)
@@ -153,35 +175,60 @@ begin
   end if;
 end $$;
 
--- Sets holds aside; the wallets' held amounts are posted with them.
-create or replace function ledger.place_holds(
+-- Locks earners' accounts in key order and tells what they hold, by column.
+create or replace function ledger.lock_earners(
+  p_bucket smallint, p_owner bigint[], out owners bigint[], out accounts bigint[], out balances bigint[]
+)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.teller_scope();
+  with locked as materialized (
+    select a.owner_id, a.id, a.balance from ledger.account a
+    where a.bucket = p_bucket and a.owner_id = any (p_owner) and a.asset_id = 0 and a.role = 'earnings'
+    order by a.owner_id
+    for no key update
+  )
+  select array_agg(l.owner_id), array_agg(l.id), array_agg(l.balance) into owners, accounts, balances from locked l;
+end $$;
+
+-- Lets time find a wallet at this moment, if not sooner.
+create or replace function ledger.bring_forward(p_bucket smallint, p_owner bigint, p_asset smallint, p_at timestamptz)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_owner]);
+  update ledger.account a set due_at = least(a.due_at, p_at)
+  where a.bucket = p_bucket and a.owner_id = p_owner and a.asset_id = p_asset and a.role = 'wallet';
+end $$;
+
+-- Sets holds aside; the wallets' held amounts are written with them.
+create or replace function ledger.write_holds(
   p_bucket smallint, p_at timestamptz, p_id uuid[], p_account bigint[], p_asset smallint[], p_amount bigint[],
   p_expires_at timestamptz[], p_details text[]
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
-  if p_id = '{}' then
-    return;
+  if p_id <> '{}' then
+    insert into ledger.hold (bucket, id, account_id, asset_id, amount, expires_at, created_at, details)
+    select p_bucket, h.id, h.account_id, h.asset_id, h.amount, h.expires_at, p_at, h.details::jsonb
+    from unnest(p_id, p_account, p_asset, p_amount, p_expires_at, p_details)
+      h (id, account_id, asset_id, amount, expires_at, details);
   end if;
-  perform access.require_teller_of(p_account);
-  insert into ledger.hold (bucket, id, account_id, asset_id, amount, expires_at, created_at, details)
-  select p_bucket, h.id, h.account_id, h.asset_id, h.amount, h.expires_at, p_at, h.details::jsonb
-  from unnest(p_id, p_account, p_asset, p_amount, p_expires_at, p_details)
-    h (id, account_id, asset_id, amount, expires_at, details);
 end $$;
 
 -- Ends live holds (already locked): captured, voided or expired. Raises TH409 where one has ended.
-create or replace function ledger.end_holds(
+create or replace function ledger.write_ends(
   p_bucket smallint, p_at timestamptz, p_id uuid[], p_state text[], p_captured bigint[]
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 declare
-  v_scope bigint[] := access.teller_scope();
+  v_scope bigint[];
   v_count bigint;
 begin
   if p_id = '{}' then
     return;
   end if;
+  v_scope := access.teller_scope();
   update ledger.hold h
   set state = e.state, captured = e.captured, ended_at = p_at
   from unnest(p_id, p_state, p_captured) e (id, state, captured)
@@ -191,6 +238,15 @@ begin
   if v_count <> array_length(p_id, 1) then
     raise exception 'a hold has ended' using errcode = 'TH409';
   end if;
+end $$;
+
+-- Ends live holds whose wallets are locked; the wallets' held amounts are posted in the same transaction.
+create or replace function ledger.end_holds(
+  p_bucket smallint, p_at timestamptz, p_id uuid[], p_state text[], p_captured bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform ledger.write_ends(p_bucket, p_at, p_id, p_state, p_captured);
 end $$;
 
 -- When time next changes these wallets, and where a new period begins: what was spent before it no longer counts.

@@ -1,35 +1,45 @@
 -- Doors of the wallets: what a balance is made of. Wallets are locked (ledger.lock_wallets) before any of these.
 
 -- The lots of these wallets with something left, by column; expiry as epoch seconds or null.
+create or replace function wallets.read_lots(
+  p_bucket smallint, p_account bigint[], p_asset smallint[],
+  out accounts bigint[], out assets smallint[], out ids bigint[], out lefts bigint[], out sources text[],
+  out priorities integer[], out expiries double precision[]
+)
+language plpgsql stable as $$
+begin
+  select array_agg(w.account_id), array_agg(w.asset_id), array_agg(l.id), array_agg(l.remaining), array_agg(l.source),
+         array_agg(l.priority), array_agg(date_part('epoch', l.expires_at))
+  into accounts, assets, ids, lefts, sources, priorities, expiries
+  from unnest(p_account, p_asset) w (account_id, asset_id)
+  -- offset: the wallets must lead the join, also while the planner still takes the table for an empty one
+  cross join lateral (
+    select * from wallets.lot x
+    where x.bucket = p_bucket and x.account_id = w.account_id and x.asset_id = w.asset_id and x.remaining > 0 offset 0
+  ) l;
+end $$;
+
 create or replace function wallets.lots_of(
   p_bucket smallint, p_account bigint[], p_asset smallint[],
   out accounts bigint[], out assets smallint[], out ids bigint[], out lefts bigint[], out sources text[],
   out priorities integer[], out expiries double precision[]
 )
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
-  select array_agg(w.account_id), array_agg(w.asset_id), array_agg(l.id), array_agg(l.remaining), array_agg(l.source),
-         array_agg(l.priority), array_agg(date_part('epoch', l.expires_at))
-  from unnest(p_account, p_asset) w (account_id, asset_id)
-  -- offset: the wallets must lead the join
-  cross join lateral (
-    select * from wallets.lot x
-    where x.bucket = p_bucket and x.account_id = w.account_id and x.asset_id = w.asset_id and x.remaining > 0 offset 0
-  ) l
-$$;
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(p_account);
+  select l.accounts, l.assets, l.ids, l.lefts, l.sources, l.priorities, l.expiries
+  into accounts, assets, ids, lefts, sources, priorities, expiries
+  from wallets.read_lots(p_bucket, p_account, p_asset) l;
+end $$;
 
--- Changes lots: what is left of them, and what lapsed. Raises TH403 outside the token, TH409 where a lot is missing.
-create or replace function wallets.move_lots(
+-- Changes lots: what is left of them, and what lapsed. Raises TH409 where a lot is missing.
+create or replace function wallets.write_moves(
   p_bucket smallint, p_account bigint[], p_asset smallint[], p_lot bigint[], p_remaining bigint[], p_lapsed bigint[]
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
+language plpgsql as $$
 declare
   v_count bigint;
 begin
-  perform access.require_teller_of(p_account);
   update wallets.lot l
   set remaining = l.remaining + d.remaining, lapsed = l.lapsed + d.lapsed
   from unnest(p_account, p_asset, p_lot, p_remaining, p_lapsed) d (account_id, asset_id, id, remaining, lapsed)
@@ -38,6 +48,15 @@ begin
   if v_count <> coalesce(array_length(p_lot, 1), 0) then
     raise exception 'a grant is missing' using errcode = 'TH409';
   end if;
+end $$;
+
+create or replace function wallets.move_lots(
+  p_bucket smallint, p_account bigint[], p_asset smallint[], p_lot bigint[], p_remaining bigint[], p_lapsed bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(p_account);
+  perform wallets.write_moves(p_bucket, p_account, p_asset, p_lot, p_remaining, p_lapsed);
 end $$;
 
 create or replace function wallets.open_lots(

@@ -1,79 +1,52 @@
 -- Doors of the market: models, characters, ownership.
 
--- What a use of these models (or characters' models) needs to know. owners: JSON array of [account, app's id], in the
--- order in which they bought; earners: owners and creator.
-create or replace function market.terms(p_model text[], p_character text[])
-returns table (
-  model_id bigint, external_id text, character_id bigint, character_external_id text, active boolean,
-  monetized boolean, earnings_policy text, pricing_version integer, pricing jsonb, creator_id bigint,
-  creator_external_id text, creator_share_bps integer, owners json, earners bigint[]
+-- Which models these are (and those of these characters), and their versions, by column; unknown ones are left out.
+create or replace function market.read_versions(
+  p_model text[], p_character text[], out names text[], out characters bigint[], out models bigint[],
+  out versions integer[]
 )
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
-  select m.id, m.external_id, w.character_id, w.character_external_id, m.active and m.archived_at is null,
-         m.monetized, m.earnings_policy, m.pricing_version, p.pricing, m.creator_id, ci.external_id,
-         m.creator_share_bps, o.owners, array_append(o.ids, m.creator_id)
+language plpgsql stable as $$
+begin
+  select array_agg(f.name), array_agg(f.character_id), array_agg(f.model_id), array_agg(f.version)
+  into names, characters, models, versions
   from (
-    select x.id, null::bigint as character_id, null::text as character_external_id
+    select m.external_id as name, null::bigint as character_id, m.id as model_id, m.version
     from unnest(p_model) k (external_id)
-    cross join lateral (select y.id from market.model y where y.external_id = k.external_id limit 1) x
+    cross join lateral (select x.* from market.model x where x.external_id = k.external_id limit 1) m
     union all
-    select x.model_id, x.id, x.external_id
+    select c.external_id, c.id, m.id, m.version
     from unnest(p_character) k (external_id)
-    cross join lateral (select y.* from market.character y where y.external_id = k.external_id limit 1) x
-  ) w
-  cross join lateral (select y.* from market.model y where y.id = w.id limit 1) m
-  cross join lateral (select y.pricing from market.pricing y
-                      where y.model_id = m.id and y.version = m.pricing_version limit 1) p
-  left join lateral (select y.external_id from access.identity y where y.account_id = m.creator_id limit 1) ci on true
+    cross join lateral (select x.* from market.character x where x.external_id = k.external_id limit 1) c
+    cross join lateral (select x.* from market.model x where x.id = c.model_id limit 1) m
+  ) f;
+end $$;
+
+-- What a use of these models needs to know. owners: JSON array of [account, app's id], in the order in which they
+-- bought; earners: owners and creator.
+create or replace function market.read_terms(p_model bigint[])
+returns table (
+  model_id bigint, external_id text, version integer, active boolean, monetized boolean, earnings_policy text,
+  pricing_version integer, pricing jsonb, creator_id bigint, creator_external_id text, creator_share_bps integer,
+  owners json, earners bigint[]
+)
+language plpgsql stable as $$
+begin
+  return query
+  select m.id, m.external_id, m.version, m.active and m.archived_at is null, m.monetized, m.earnings_policy,
+         m.pricing_version, p.pricing, m.creator_id, ci.external_id, m.creator_share_bps, o.owners,
+         array_append(o.ids, m.creator_id)
+  from unnest(p_model) k (id)
+  join market.model m on m.id = k.id
+  join market.pricing p on p.model_id = m.id and p.version = m.pricing_version
+  left join access.identity ci on ci.account_id = m.creator_id
   cross join lateral (
     select json_agg(json_build_array(y.account_id, i.external_id) order by y.id) as owners,
            array_agg(y.account_id) as ids
     from market.ownership y
     left join access.identity i on i.account_id = y.account_id
     where y.model_id = m.id and y.ended_at is null
-  ) o
-$$;
-
--- Those of the models whose earnings policy is one of these (p_default: or the default one); null for none.
-create or replace function market.models_under(
-  p_model text[], p_character text[], p_policy text[], p_default boolean
-) returns bigint[]
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
-  select array_agg(distinct m.id)
-  from (
-    select x.id, x.earnings_policy from unnest(p_model) k (external_id)
-    cross join lateral (select y.* from market.model y where y.external_id = k.external_id limit 1) x
-    union all
-    select x.id, x.earnings_policy from unnest(p_character) k (external_id)
-    cross join lateral (select y.model_id from market.character y where y.external_id = k.external_id limit 1) c
-    cross join lateral (select y.* from market.model y where y.id = c.model_id limit 1) x
-  ) m
-  where m.earnings_policy = any (p_policy) or (m.earnings_policy is null and p_default)
-$$;
-
--- Owners and creators of the models, as often as they come.
-create or replace function market.earners_of(p_model text[], p_character text[]) returns setof bigint
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
-  with used as materialized (
-    select x.id, x.creator_id from unnest(p_model) k (external_id)
-    cross join lateral (select y.* from market.model y where y.external_id = k.external_id limit 1) x
-    union all
-    select x.id, x.creator_id from unnest(p_character) k (external_id)
-    cross join lateral (select y.model_id from market.character y where y.external_id = k.external_id limit 1) c
-    cross join lateral (select y.* from market.model y where y.id = c.model_id limit 1) x
-  )
-  select o.account_id from used u
-  cross join lateral (select y.account_id from market.ownership y
-                      where y.model_id = u.id and y.ended_at is null offset 0) o
-  union all
-  select u.creator_id from used u where u.creator_id is not null
-$$;
+  ) o;
+end $$;
 
 -- Makes a model with its first price; returns its number. Unique violation: the id is taken.
 create or replace function market.create_model(

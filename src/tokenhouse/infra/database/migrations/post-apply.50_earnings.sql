@@ -1,10 +1,12 @@
--- Doors of the earnings' aggregates. Hot rows: they are written last, in key order, once a batch.
+-- The earnings' aggregates. Hot rows: they are written last, in key order, once a batch.
 
--- Locks the standings of models whose tiers count exactly, made where they are missing.
-create or replace function earnings.lock_standings(p_bucket smallint, p_model bigint[]) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+-- Locks the standings of models whose tiers count exactly, made where they are missing, and tells their uses over all
+-- buckets (those of the other buckets as last committed).
+create or replace function earnings.read_standings(
+  p_bucket smallint, p_model bigint[], out models bigint[], out uses bigint[]
+)
+language plpgsql as $$
 begin
-  perform access.teller_scope();
   insert into earnings.standing (bucket, model_id)
   select p_bucket, m.id from unnest(p_model) m (id)
   where not exists (select from earnings.standing s where s.bucket = p_bucket and s.model_id = m.id)
@@ -12,19 +14,35 @@ begin
   on conflict do nothing;
   perform 1 from earnings.standing s where s.bucket = p_bucket and s.model_id = any (p_model)
   order by s.model_id for no key update;
+  select array_agg(m.model_id), array_agg(m.uses) into models, uses
+  from (
+    select s.model_id, sum(s.uses)::bigint as uses
+    from access.deployment d
+    cross join generate_series(0, d.buckets - 1) b (bucket)
+    join earnings.standing s on s.bucket = b.bucket and s.model_id = any (p_model)
+    group by s.model_id
+  ) m;
+end $$;
+
+create or replace function earnings.lock_standings(p_bucket smallint, p_model bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.teller_scope();
+  perform earnings.read_standings(p_bucket, p_model);
 end $$;
 
 -- Adds uses, credits and nano-dollars to models (by model) and to their earners (by model and earner).
-create or replace function earnings.accrue(
+create or replace function earnings.write(
   p_bucket smallint, p_at timestamptz,
   p_model bigint[], p_uses bigint[], p_credits bigint[], p_nanos bigint[], p_last timestamptz[],
   p_of_model bigint[], p_earner bigint[], p_earner_uses bigint[], p_earner_credits bigint[], p_earner_nanos bigint[],
   p_earner_last timestamptz[]
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 begin
-  perform access.teller_scope();
+  if p_model = '{}' then
+    return;
+  end if;
   insert into earnings.standing as s (bucket, model_id, uses, credits, nanos, last_used_at)
   select p_bucket, d.model_id, d.uses, d.credits, d.nanos, d.last_used_at
   from unnest(p_model, p_uses, p_credits, p_nanos, p_last) d (model_id, uses, credits, nanos, last_used_at)

@@ -3,110 +3,154 @@
 -- read after a lock is what its earlier holders committed.
 
 -- Loads a batch of one bucket. p_owner/p_asset: the wallets it may take from; p_account/p_key: the idempotency keys;
--- p_tiered: the policies whose tiers count (their models' standings are locked). Wallets and lots come by column, as
--- the lower functions give them; the rest are JSON arrays of arrays: entries already recorded, holds, and models
--- [id, app's id, character, character's app id, active, monetized, policy, price version, price, creator's share,
---  creator, [[owner, app's id]…], uses, nanos, [[earner, ledger account, balance]…]].
+-- p_counting: models whose tiers count, whose standings are locked. By column: wallets and lots; models and characters
+-- by the app's ids, with the versions of their models (what the caller knows of a version holds still); the uses of
+-- the counting models. Entries already recorded and holds are JSON arrays of arrays.
 create or replace function metering.load(
   p_bucket smallint, p_owner bigint[], p_asset smallint[], p_account bigint[], p_key text[], p_hold uuid[],
-  p_model text[], p_character text[], p_tiered text[], p_default_tiered boolean
+  p_model text[], p_character text[], p_counting bigint[]
 ) returns table (
   owners bigint[], assets smallint[], accounts bigint[], balances bigint[], helds bigint[], dues boolean[],
   lot_accounts bigint[], lot_assets smallint[], lot_ids bigint[], lot_lefts bigint[], lot_sources text[],
   lot_priorities integer[], lot_expiries double precision[],
-  entries json, holds json, models json, at timestamptz, catalog_version integer
+  entries json, holds json, names text[], characters bigint[], models bigint[], versions integer[],
+  counting bigint[], uses bigint[], at timestamptz, catalog_version integer
 )
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 begin
+  perform access.require_teller_of(p_account || p_owner);
   select w.owners, w.assets, w.accounts, w.balances, w.helds, w.dues
   into owners, assets, accounts, balances, helds, dues
-  from ledger.lock_wallets(p_bucket, p_owner, p_asset) w;
+  from ledger.read_wallets(p_bucket, p_owner, p_asset) w;
   select l.accounts, l.assets, l.ids, l.lefts, l.sources, l.priorities, l.expiries
   into lot_accounts, lot_assets, lot_ids, lot_lefts, lot_sources, lot_priorities, lot_expiries
-  from wallets.lots_of(p_bucket, p_owner, p_asset) l;
-  entries := ledger.find_entries(p_bucket, p_account, p_key);
+  from wallets.read_lots(p_bucket, p_owner, p_asset) l;
+  entries := ledger.read_entries(p_bucket, p_account, p_key);
   if p_hold <> '{}' then
-    holds := ledger.lock_holds(p_bucket, p_hold);
+    holds := ledger.read_holds(p_bucket, p_hold);
+  end if;
+  if p_counting <> '{}' then
+    select s.models, s.uses into counting, uses from earnings.read_standings(p_bucket, p_counting) s;
   end if;
   if p_model <> '{}' or p_character <> '{}' then
-    models := metering.load_models(p_bucket, p_model, p_character, p_tiered, p_default_tiered);
+    select v.names, v.characters, v.models, v.versions into names, characters, models, versions
+    from market.read_versions(p_model, p_character) v;
   end if;
   at := clock_timestamp();
   select max(v.id) into catalog_version from catalog.version v;
   return next;
 end $$;
 
--- The models of a batch: locks the standings of those whose tiers count, and opens the earners' accounts that are
--- missing in this bucket.
-create or replace function metering.load_models(
-  p_bucket smallint, p_model text[], p_character text[], p_tiered text[], p_default_tiered boolean
-) returns json
+-- Terms of models, with the earners' ledger accounts in this bucket, opened where they are missing: a JSON array of
+-- [id, app's id, version, active, monetized, policy, price version, price, creator, creator's app id, creator's share,
+--  [[owner, app's id]…], [[earner, ledger account]…]].
+create or replace function metering.terms_of(p_bucket smallint, p_model bigint[]) returns json
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_tiered bigint[];
   v_missing bigint[];
+  v_rows json;
 begin
-  v_tiered := market.models_under(p_model, p_character, p_tiered, p_default_tiered);
-  if v_tiered is not null then
-    perform earnings.lock_standings(p_bucket, v_tiered);
-  end if;
+  perform access.teller_scope();
   select array_agg(distinct e.id) into v_missing
-  from market.earners_of(p_model, p_character) e (id)
-  where not exists (select from ledger.account a where a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0
-                    and a.role = 'earnings');
+  from market.read_terms(p_model) t cross join unnest(t.earners) e (id)
+  where e.id is not null and not exists (
+    select from ledger.account a
+    where a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0 and a.role = 'earnings');
   if v_missing is not null then
-    perform ledger.open_accounts(p_bucket, v_missing, array_fill(0::smallint, array[array_length(v_missing, 1)]),
-                                 'earnings');
+    perform ledger.write_accounts(p_bucket, v_missing, array_fill(0::smallint, array[cardinality(v_missing)]), 'earnings');
   end if;
-  return metering.models_of(p_bucket, p_model, p_character);
+  select json_agg(json_build_array(
+           t.model_id, t.external_id, t.version, t.active, t.monetized, t.earnings_policy, t.pricing_version, t.pricing,
+           t.creator_id, t.creator_external_id, t.creator_share_bps, t.owners,
+           (select json_agg(json_build_array(a.owner_id, a.id)) from ledger.account a
+            where a.bucket = p_bucket and a.owner_id = any (t.earners) and a.asset_id = 0 and a.role = 'earnings')))
+  into v_rows from market.read_terms(p_model) t;
+  return v_rows;
 end $$;
 
-create or replace function metering.models_of(p_bucket smallint, p_model text[], p_character text[]) returns json
-language sql stable security definer set search_path = pg_catalog, pg_temp
-set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-as $$
-  select json_agg(json_build_array(
-           t.model_id, t.external_id, t.character_id, t.character_external_id, t.active, t.monetized,
-           t.earnings_policy, t.pricing_version, t.pricing, t.creator_share_bps,
-           json_build_array(t.creator_id, t.creator_external_id), t.owners,
-           coalesce(s.uses, 0) + case when d.buckets = 1 then 0 else (
-             select coalesce(sum(o.uses), 0)::bigint from generate_series(0, d.buckets - 1) b (bucket)
-             join earnings.standing o on o.bucket = b.bucket and o.model_id = t.model_id
-             where b.bucket <> p_bucket) end,
-           coalesce(s.nanos, 0),
-           (select json_agg(json_build_array(a.owner_id, a.id, a.balance)) from ledger.account a
-            where a.bucket = p_bucket and a.owner_id = any (t.earners) and a.asset_id = 0 and a.role = 'earnings')))
-  from market.terms(p_model, p_character) t
-  cross join access.deployment d
-  left join earnings.standing s on s.bucket = p_bucket and s.model_id = t.model_id
-$$;
+-- Which models these are, read without a lock.
+create or replace function metering.find_models(
+  p_model text[], p_character text[], out names text[], out characters bigint[], out models bigint[],
+  out versions integer[]
+)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  select v.names, v.characters, v.models, v.versions into names, characters, models, versions
+  from market.read_versions(p_model, p_character) v;
+end $$;
 
--- Records usage. Called in one statement with ledger.post, wallets.move_lots and earnings.accrue (queries.sql: post).
-create or replace function metering.record(
+-- Writes usage.
+create or replace function metering.write(
   p_bucket smallint, p_at timestamptz,
   p_id uuid[], p_account bigint[], p_asset smallint[], p_kind text[], p_counted boolean[], p_usage_type text[],
   p_amount bigint[], p_credits bigint[], p_balance bigint[], p_nanos bigint[], p_reason text[], p_operation text[],
   p_rate_version integer[], p_model bigint[], p_character bigint[], p_hold uuid[], p_user_label text[],
   p_upstream_model text[], p_provider text[], p_cost_nanos bigint[], p_quantity text[], p_metadata text[],
-  p_occurred_at timestamptz[]
+  p_occurred_at timestamptz[], p_earners text[]
 ) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
-  perform access.require_teller_of(p_account);
   insert into metering.usage (bucket, id, account_id, asset_id, kind, counted, usage_type, amount, credits,
                               balance_after, nanos, reason, operation, rate_version, model_id, character_id, hold_id,
                               user_label, upstream_model, provider, cost_nanos, quantity, metadata, occurred_at,
-                              recorded_at)
+                              earners, recorded_at)
   select p_bucket, u.id, u.account_id, u.asset_id, u.kind, u.counted, u.usage_type, u.amount, u.credits, u.balance,
          u.nanos, u.reason, u.operation, u.rate_version, u.model_id, u.character_id, u.hold_id, u.user_label,
          u.upstream_model, u.provider, u.cost_nanos, u.quantity::jsonb, u.metadata::jsonb,
-         coalesce(u.occurred_at, p_at), p_at
+         coalesce(u.occurred_at, p_at), u.earners::bigint[], p_at
   from unnest(p_id, p_account, p_asset, p_kind, p_counted, p_usage_type, p_amount, p_credits, p_balance, p_nanos,
               p_reason, p_operation, p_rate_version, p_model, p_character, p_hold, p_user_label, p_upstream_model,
-              p_provider, p_cost_nanos, p_quantity, p_metadata, p_occurred_at)
+              p_provider, p_cost_nanos, p_quantity, p_metadata, p_occurred_at, p_earners)
     u (id, account_id, asset_id, kind, counted, usage_type, amount, credits, balance, nanos, reason, operation,
        rate_version, model_id, character_id, hold_id, user_label, upstream_model, provider, cost_nanos, quantity,
-       metadata, occurred_at);
+       metadata, occurred_at, earners);
+end $$;
+
+-- Writes a decided batch; each function is behind its package's door. Hot rows last.
+create or replace function metering.post(
+  p_bucket smallint, p_at timestamptz,
+  p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
+  p_entry_answer text[],
+  p_leg_entry uuid[], p_leg smallint[], p_leg_kind text[], p_leg_asset smallint[], p_leg_debit bigint[],
+  p_leg_credit bigint[], p_leg_amount bigint[], p_leg_owner bigint[], p_leg_lot bigint[],
+  p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
+  p_wallet_spent bigint[],
+  p_moved_account bigint[], p_moved_asset smallint[], p_moved_lot bigint[], p_moved_remaining bigint[],
+  p_moved_lapsed bigint[], p_usage_id uuid[], p_usage_account bigint[], p_usage_asset smallint[],
+  p_usage_kind text[], p_usage_counted boolean[], p_usage_usage_type text[], p_usage_amount bigint[],
+  p_usage_credits bigint[], p_usage_balance bigint[], p_usage_nanos bigint[], p_usage_reason text[],
+  p_usage_operation text[], p_usage_rate_version integer[], p_usage_model bigint[], p_usage_character bigint[],
+  p_usage_hold uuid[], p_usage_user_label text[], p_usage_upstream_model text[], p_usage_provider text[],
+  p_usage_cost_nanos bigint[], p_usage_quantity text[], p_usage_metadata text[], p_usage_occurred_at timestamptz[],
+  p_usage_earners text[], p_hold_id uuid[], p_hold_account bigint[], p_hold_asset smallint[], p_hold_amount bigint[],
+  p_hold_expires timestamptz[], p_hold_details text[], p_ended_id uuid[], p_ended_state text[],
+  p_ended_captured bigint[], p_use_model bigint[], p_use_count bigint[], p_use_credits bigint[],
+  p_use_nanos bigint[], p_use_last timestamptz[], p_share_model bigint[], p_share_earner bigint[],
+  p_share_count bigint[], p_share_credits bigint[], p_share_nanos bigint[], p_share_last timestamptz[],
+  p_earner bigint[], p_earner_nanos bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+begin
+  perform access.require_teller_of(p_entry_account || p_wallet_owner);
+  perform ledger.write(
+    p_bucket, p_at, p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer,
+    p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner, p_leg_lot,
+    p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent);
+  perform wallets.write_moves(p_bucket, p_moved_account, p_moved_asset, p_moved_lot, p_moved_remaining, p_moved_lapsed);
+  perform metering.write(
+    p_bucket, p_at, p_usage_id, p_usage_account, p_usage_asset, p_usage_kind, p_usage_counted, p_usage_usage_type,
+    p_usage_amount, p_usage_credits, p_usage_balance, p_usage_nanos, p_usage_reason, p_usage_operation,
+    p_usage_rate_version, p_usage_model, p_usage_character, p_usage_hold, p_usage_user_label, p_usage_upstream_model,
+    p_usage_provider, p_usage_cost_nanos, p_usage_quantity, p_usage_metadata, p_usage_occurred_at, p_usage_earners);
+  perform ledger.write_holds(p_bucket, p_at, p_hold_id, p_hold_account, p_hold_asset, p_hold_amount, p_hold_expires, p_hold_details);
+  perform ledger.write_ends(p_bucket, p_at, p_ended_id, p_ended_state, p_ended_captured);
+  perform earnings.write(
+    p_bucket, p_at, p_use_model, p_use_count, p_use_credits, p_use_nanos, p_use_last, p_share_model, p_share_earner,
+    p_share_count, p_share_credits, p_share_nanos, p_share_last);
+  perform ledger.write_earners(p_bucket, p_earner, p_earner_nanos);
 end $$;
 
 create or replace function metering.record_reversal(
@@ -129,4 +173,13 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   join access.identity i on i.account_id = t.owner_id
   where u.bucket = p_bucket and u.id = p_usage
     and (u.account_id = any ((select access.scope())::bigint[]) or 0 = any ((select access.scope())::bigint[]))
+$$;
+
+-- The same by the earners' numbers: for the reversal of a charge.
+create or replace function metering.earned_by(p_bucket smallint, p_usage uuid) returns json
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select json_agg(json_build_array(t.owner_id, t.amount) order by t.leg)
+  from metering.usage u
+  join ledger.transfer t on t.bucket = u.bucket and t.entry_id = u.id and t.asset_id = 0
+  where u.bucket = p_bucket and u.id = p_usage and u.account_id = any (access.teller_scope())
 $$;

@@ -42,14 +42,18 @@ end $$;
 
 revoke all on access.secret from public, th_app, th_worker;
 
+-- A door is SECURITY DEFINER. What is not, only the doors may execute.
 do $$
 declare
   s text;
+  f regprocedure;
 begin
   foreach s in array array['access', 'ledger', 'wallets', 'market', 'earnings', 'metering'] loop
     execute format('revoke all on schema %I from public', s);
     execute format('grant usage on schema %I to th_app, th_worker', s);
-    execute format('revoke all on all functions in schema %I from public', s);
-    execute format('grant execute on all functions in schema %I to th_app, th_worker', s);
+    execute format('revoke all on all functions in schema %I from public, th_app, th_worker', s);
+    for f in select p.oid from pg_proc p where p.pronamespace = s::regnamespace and p.prosecdef loop
+      execute format('grant execute on function %s to th_app, th_worker', f);
+    end loop;
   end loop;
 end $$;
