@@ -41,8 +41,8 @@ def demo(
         f"The demo is loaded: {loaded.accounts} accounts, {loaded.models} models, {loaded.uses:,} uses from "
         f"{loaded.first_day} to {loaded.last_day} ({loaded.new:,} new)."
     )
-    if loaded.refused:
-        say(f"{loaded.refused:,} uses were refused: the catalog in force does not know what they are for.")
+    for reason, count in loaded.refused.most_common():
+        say(f"{count:,} uses were refused: {reason}")
 
 
 def _day(text: str | None) -> "date | None":

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -30,7 +30,7 @@ _TELLER = Actor((0,), teller=True)
 
 @dataclass(slots=True)
 class Loaded:
-    """What loading did. uses: in the demo; new: of them, charged by this run; refused: by the catalog in force."""
+    """What loading did. uses: in the demo; new: of them, carried out by this run; refused: how many, by reason."""
 
     first_day: date
     last_day: date
@@ -38,7 +38,7 @@ class Loaded:
     models: int = 0
     uses: int = 0
     new: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 class Loader:
@@ -148,7 +148,7 @@ class Loader:
                 if isinstance(outcome, Done):
                     loaded.new += not outcome.replayed
                 elif not isinstance(outcome, IdempotencyMismatch):  # that one: made by an earlier version
-                    loaded.refused += 1
+                    loaded.refused[outcome.detail] += 1
             self._tell("Uses", loaded.uses, total)
 
     async def _is_done(self, last: Use) -> bool:
