@@ -1,6 +1,7 @@
 """Check, charge, hold, capture, void, reverse: the hot path."""
 
 from tokenhouse.domain.metering.checks import Checks, Verdict
+from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
 from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
@@ -15,6 +16,7 @@ __all__ = [
     "Rates",
     "Statement",
     "Verdict",
+    "credit_charge",
     "accruals",
     "receipt_of",
     "receipt_rows",

@@ -146,3 +146,18 @@ FROM metering.accruals_of(%(earner_id)s::bigint, %(before)s::uuid, %(most)s::int
 -- maturing : int
 -- Nano-dollars of uses that are too young to be paid.
 SELECT metering.maturing_of(%(earner_id)s::bigint, %(days)s::integer) AS nanos;
+
+-- paid_by_source : PaidBySource*
+-- Credits of a charge by the source of the grants that they came from, what was given back left out.
+SELECT l.source, sum(CASE WHEN t.kind = 'reversal' THEN -t.amount ELSE t.amount END)::bigint AS paid
+FROM (
+  SELECT x.lot_id, x.kind, x.amount FROM ledger.transfer AS x
+  WHERE x.bucket = %(bucket)s::smallint AND x.entry_id = %(usage)s::uuid AND x.lot_id IS NOT NULL
+  UNION ALL
+  SELECT x.lot_id, x.kind, x.amount FROM metering.reversal AS r
+  JOIN ledger.transfer AS x ON x.bucket = r.bucket AND x.entry_id = r.id AND x.lot_id IS NOT NULL
+  WHERE r.bucket = %(bucket)s::smallint AND r.usage_id = %(usage)s::uuid
+) AS t
+JOIN wallets.lot AS l
+  ON l.bucket = %(bucket)s::smallint AND l.account_id = %(account_id)s::bigint AND l.id = t.lot_id
+GROUP BY l.source;

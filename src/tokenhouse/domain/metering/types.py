@@ -373,3 +373,11 @@ class EarnerColumns:
     owners: list[int] | None
     accounts: list[int] | None
     balances: list[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidBySource:
+    """Credits that a charge took from grants of one source."""
+
+    source: str
+    paid: int

@@ -330,7 +330,8 @@ class Database:
 
     async def _clean(self, connection: Connection) -> None:
         try:
-            await connection.execute(b"rollback")
+            # Never prepared: the driver forgets all prepared statements after a prepared ROLLBACK.
+            await connection.execute(b"rollback", prepare=False)
         except psycopg.Error:
             await connection.close()  # the pool replaces it
         finally:
