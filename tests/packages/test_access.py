@@ -23,9 +23,7 @@ from tokenhouse.infra.kernel.ids import is_external_id
 
 async def make(db: Database, external_id: str | None = None, kind="user", **more) -> Account:
     async with db.transaction(PLATFORM) as tx:
-        return await access.create_account(
-            tx, NewAccount(kind, more.pop("name", "Someone"), external_id, **more)
-        )
+        return await access.create_account(tx, NewAccount(kind, more.pop("name", "Someone"), external_id, **more))
 
 
 async def key(db: Database, account: Account | None, *scopes: str, expires_at=None):

@@ -82,9 +82,7 @@ async def update_account(tx: Tx, external_id: str, changes: AccountChanges) -> A
     if changes.time_zone is not None:
         rules.check_time_zone(changes.time_zone)
     account = await _account(tx, external_id)
-    await tx.run(
-        _UPDATE_ACCOUNT, id=account.id, name=changes.name, email=changes.email, time_zone=changes.time_zone
-    )
+    await tx.run(_UPDATE_ACCOUNT, id=account.id, name=changes.name, email=changes.email, time_zone=changes.time_zone)
     return await _account(tx, external_id)
 
 
@@ -109,9 +107,7 @@ async def list_accounts(
 async def set_member(tx: Tx, organization: Account, user: Account, role: Role) -> None:
     """Make a user a member of an organization, or change the role. ValidationFailed: no such kind or role."""
     if organization.kind != "organization":
-        raise ValidationFailed.of(
-            "id", f"{organization.external_id!r} is a user; only organizations have members"
-        )
+        raise ValidationFailed.of("id", f"{organization.external_id!r} is a user; only organizations have members")
     if user.kind != "user":
         raise ValidationFailed.of("user_id", f"{user.external_id!r} is no user; only users can be members")
     if role not in ROLES:

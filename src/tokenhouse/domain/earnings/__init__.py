@@ -5,4 +5,7 @@ from tokenhouse.domain.earnings.service import accrued, model_earnings
 
 __all__ = [
     "Formula",
-    "formula_of","accrued", "model_earnings"]
+    "accrued",
+    "formula_of",
+    "model_earnings",
+]

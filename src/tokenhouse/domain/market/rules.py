@@ -96,9 +96,7 @@ def decide_sale(sale: Sale, model_id: str, available: int, upgrade_url: str) -> 
     if sale.owned:
         raise Conflict(f"You own the model {model_id!r} already.", code="already_owned")
     if sale.ownership == "exclusive" and sale.owners:
-        raise Conflict(
-            f"The model {model_id!r} is sold; it has one owner only. Choose another.", code="already_owned"
-        )
+        raise Conflict(f"The model {model_id!r} is sold; it has one owner only. Choose another.", code="already_owned")
     if available < sale.price_credits:
         raise InsufficientTokens(
             f"The model costs {sale.price_credits:,} tokens and {available:,} are available. Buy tokens or "

@@ -200,15 +200,11 @@ async def _open_wallet(tx: Tx, bucket: int, owner_id: int, asset_id: int) -> Wal
     return found[0]
 
 
-def _payment(
-    command: Command, wallet: Wallet, price: int, entry: str, answer: dict[str, object]
-) -> WalletPosting:
+def _payment(command: Command, wallet: Wallet, price: int, entry: str, answer: dict[str, object]) -> WalletPosting:
     """Take the price from the wallet's grants, in burn order, to the platform's revenue."""
     owner, asset = wallet.owner_id, wallet.asset_id
     posting = WalletPosting(command.party.bucket)
-    posting.entries.append(
-        EntryRow(owner, command.key, entry, "purchase", command.fingerprint, json.dumps(answer))
-    )
+    posting.entries.append(EntryRow(owner, command.key, entry, "purchase", command.fingerprint, json.dumps(answer)))
     if not price:
         return posting
     for leg, (lot, part) in enumerate(burn(wallet.lots, price)):
@@ -233,9 +229,7 @@ async def _creator(tx: Tx, creator_id: str | None) -> int | None:
         return None
     account = await access.find_account(tx, creator_id)
     if account is None:
-        raise NotFound(
-            f"There is no account {creator_id!r} to be the creator. Create it with POST /v1/accounts."
-        )
+        raise NotFound(f"There is no account {creator_id!r} to be the creator. Create it with POST /v1/accounts.")
     return account.id
 
 
