@@ -77,6 +77,9 @@ def _run(
     status = 0
     try:
         asyncio.run(startup.apply_catalog(settings, booted))
+        if demo and (key := asyncio.run(startup.platform_key(settings, booted))):
+            say("A platform key, shown this once (`tokenhouse keys create` makes another):")
+            say(f"  {key}")
         if not stop.asked:
             status = _supervise(settings, booted, stop, listening, jobs=jobs, demo=demo)
     finally:

@@ -63,3 +63,20 @@ def refuse_demo_in_production(settings: "Settings") -> None:
         raise Forbidden(
             "The demo is not loaded in production. Use another data folder with TOKENHOUSE_ENV=development."
         )
+
+
+async def platform_key(settings: "Settings", booted: "Booted") -> str | None:
+    """Make a platform key where a person has none: neither a setting nor one that lives. Its secret, or None."""
+    from tokenhouse.domain import access
+    from tokenhouse.infra.database import PLATFORM, Database
+
+    if settings.admin_key is not None:
+        return None
+    async with (
+        Database(booted.worker_conninfo, booted.signer, max_size=2, name="tokenhouse start") as database,
+        database.transaction(PLATFORM) as tx,
+    ):
+        if any(key.revoked_at is None and key.expires_at is None for key in await access.list_keys(tx, None)):
+            return None
+        _, secret = await access.create_key(tx, None, "tokenhouse up", live=settings.production)
+        return secret

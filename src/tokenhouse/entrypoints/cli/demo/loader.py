@@ -126,8 +126,11 @@ class Loader:
         for user, model in roles.PURCHASES:
             account = self._accounts[user]
             command = self._command(account, f"buy-{model}", f"/v1/models/{model}/purchase", {})
-            async with self._database.transaction(Actor((account.id,), teller=True)) as tx:
-                await market.purchase(tx, self._catalog, command, model, "/plans")
+            try:
+                async with self._database.transaction(Actor((account.id,), teller=True)) as tx:
+                    await market.purchase(tx, self._catalog, command, model, "/plans")
+            except Conflict:
+                continue  # bought in the story of another seed, or off the market since
 
     # ---- what they do ------------------------------------------------------------------------------
 
