@@ -8,12 +8,14 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import structlog
 from fastapi import FastAPI
 
 from tokenhouse.domain import access
+from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.access import Identities
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.entrypoints.api.app import make_app
@@ -86,7 +88,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with _serving(runtime, booted):
+        async with _serving(runtime, booted, settings.catalog):
             yield
 
     traced = _telemetry(settings)
@@ -97,7 +99,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
 
 
 @asynccontextmanager
-async def _serving(runtime: Runtime, booted: Booted) -> AsyncIterator[None]:
+async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) -> AsyncIterator[None]:
     """Open what requests need, and close it once the last of them is answered."""
     database, commit = runtime.database, runtime.commit
     await database.open()
@@ -105,6 +107,7 @@ async def _serving(runtime: Runtime, booted: Booted) -> AsyncIterator[None]:
         async with database.connection() as connection:
             await check_serving(connection)
         await commit.reload()
+        await _first_catalog(runtime, catalog_file)
         watching = asyncio.create_task(_watch_catalog(commit))
         try:
             yield
@@ -117,6 +120,15 @@ async def _serving(runtime: Runtime, booted: Booted) -> AsyncIterator[None]:
         runtime.metrics.close()
         if booted.server is not None:
             await asyncio.to_thread(booted.server.release)
+
+
+async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
+    """Apply the catalog to a database that has none; `tokenhouse serve` does so before it starts us."""
+    if (await runtime.commit.rates()).catalog.version:
+        return
+    async with runtime.database.transaction(PLATFORM) as tx:
+        await catalogs.apply_source(tx, catalogs.read_source(file))
+    await runtime.commit.reload()
 
 
 async def _watch_catalog(commit: GroupCommit) -> None:

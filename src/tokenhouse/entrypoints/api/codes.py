@@ -28,6 +28,7 @@ CODES: dict[str, tuple[int, str, str]] = {
     "method_not_allowed": (405, "The path has no such method.", "The header Allow names those it has."),
     "body_too_slow": (408, "The body did not come within 30 seconds.", "Send it again."),
     "conflict": (409, "The state of things forbids it, or somebody was quicker.", "Look again, then retry."),
+    "already_credited": (409, "The charge named a model, or was credited before.", "Nothing is left to do."),
     "already_exists": (409, "The id is taken.", "Choose another, or change what is there."),
     "already_owned": (409, "The model is owned: by the buyer, or, an exclusive one, by another.", "Choose another."),
     "already_reversed": (409, "All of the charge was given back already.", "Nothing is left to do."),

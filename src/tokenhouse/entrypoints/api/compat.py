@@ -1,207 +1,42 @@
 """The sources' own paths and field names over our verbs, so that an app written for them moves over unchanged."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import Response
-from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
-from tokenhouse.domain import earnings, market, wallets
+from tokenhouse.domain import earnings, market, metering, wallets
+from tokenhouse.domain.access.types import Identity
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.market.rules import credit_cost
 from tokenhouse.domain.market.types import Model
-from tokenhouse.domain.metering.types import Order, Receipt
-from tokenhouse.entrypoints.api.call import party_of
+from tokenhouse.domain.metering.types import Done, Order, Receipt
+from tokenhouse.entrypoints.api.call import Call, party_of, uuid_of
+from tokenhouse.entrypoints.api.compat_shapes import (
+    BalanceBody,
+    BalanceOut,
+    CompatPurchaseBody,
+    CompatPurchaseOut,
+    DeductBody,
+    DeductOut,
+    ModelEarningsOut,
+    ModelsOut,
+    StatsOut,
+    TrackBody,
+    TrackOut,
+)
 from tokenhouse.entrypoints.api.problems import exact_json
 from tokenhouse.entrypoints.api.reference import COMPAT_COMMAND, COMPAT_READ, found
 from tokenhouse.entrypoints.api.routing import TheCall, router
-from tokenhouse.entrypoints.api.types import (
-    METADATA,
-    Answer,
-    AnyCredits,
-    Body,
-    Credits,
-    Id,
-    Metadata,
-    UsageType,
-    Word,
-)
 from tokenhouse.entrypoints.api.v1.models import purchase, reader
 from tokenhouse.entrypoints.api.v1.wallets import wallets_now
 from tokenhouse.infra.database import Actor
-from tokenhouse.infra.kernel.errors import BadRequest, InsufficientTokens
+from tokenhouse.infra.kernel.errors import BadRequest, Forbidden, InsufficientTokens, NotFound
 from tokenhouse.infra.kernel.money import usd_number
 
 routes = router("Compatibility")
 
-_PROMPT_CHARACTERS = 100
 _MOST_MODELS = 1000
 _NOT_TRACKED = frozenset({"self_use", "no_owner", "no_model"})
-
-
-def _short_prompt(value: object) -> object:
-    """Keep a hundred characters of a prompt, as the sources do."""
-    if isinstance(value, dict) and isinstance(prompt := value.get("prompt"), str):
-        return {**value, "prompt": prompt[:_PROMPT_CHARACTERS]}
-    return value
-
-
-class DeductBody(Body):
-    """A message to be paid for."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"userId": "u-42", "characterId": "emma"}]})
-
-    userId: Id  # noqa: N815 - the sources' name, as all below
-    amount: Credits | None = None
-    """Tokens; left out: the model's own cost, else the price of a chat message, else 1."""
-    characterId: Id | None = None  # noqa: N815
-
-
-class DeductOut(Answer):
-    """What is left after it."""
-
-    success: bool
-    message: str
-    newBalance: int  # noqa: N815
-
-
-class ModelEarningsRow(Answer):
-    """What one model earned by others' uses."""
-
-    modelId: str  # noqa: N815
-    modelName: str  # noqa: N815
-    modelCategory: str  # noqa: N815
-    characterName: str | None  # noqa: N815
-    characterImage: str | None  # noqa: N815
-    totalUsageCount: int  # noqa: N815
-    totalTokensConsumed: int  # noqa: N815
-    totalEarnings: float  # noqa: N815
-    """Dollars, exact to the nano-dollar."""
-    lastUsageAt: datetime | None  # noqa: N815
-    createdAt: datetime  # noqa: N815
-    updatedAt: datetime  # noqa: N815
-
-
-class ModelEarningsOut(Answer):
-    """What a user's models earned, the highest earnings first."""
-
-    success: bool
-    totalTokens: int  # noqa: N815
-    totalEarnings: float  # noqa: N815
-    modelsCount: int  # noqa: N815
-    models: list[ModelEarningsRow]
-
-
-class TrackBody(Body):
-    """A use that was paid for elsewhere."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"modelId": "m-1", "tokensConsumed": 1000, "usageType": "image_generation"}]}
-    )
-
-    modelId: Id  # noqa: N815
-    tokensConsumed: AnyCredits  # noqa: N815
-    usageType: UsageType  # noqa: N815
-    metadata: Annotated[Metadata, BeforeValidator(_short_prompt), WithJsonSchema(METADATA)] | None = None
-    """Of `prompt` a hundred characters are kept."""
-    chargeId: Word | None = None  # noqa: N815
-    """A charge of one's own that named no model."""
-
-
-class TrackOut(Answer):
-    """What the use earned."""
-
-    success: bool
-    tracked: bool
-    """False where it was the owner's own, or nobody owns the model."""
-    earnings: float
-    """Dollars, exact to the nano-dollar."""
-
-
-class BalanceBody(Body):
-    """What an organization wants to use, and whether to pay for it now."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"action": "deduct", "organizationId": "org-1", "feature": "generate_goal", "userId": "u-42"}]
-        }
-    )
-
-    action: Literal["check", "deduct"]
-    organizationId: Id  # noqa: N815
-    feature: Word
-    """An operation of the catalog; one that it does not know costs what `general` does."""
-    userId: Id | None = None  # noqa: N815
-    metadata: Metadata | None = None
-
-
-class BalanceOut(Answer):
-    """With check: hasEnough, required, balance; with deduct: tokensDeducted, remainingBalance."""
-
-    success: bool
-    hasEnough: bool | None = None  # noqa: N815
-    required: int | None = None
-    balance: int | None = None
-    tokensDeducted: int | None = None  # noqa: N815
-    remainingBalance: int | None = None  # noqa: N815
-
-
-class TokenStats(Answer):
-    """Tokens of one type."""
-
-    tokenType: str  # noqa: N815
-    balance: int
-    totalAllocated: int  # noqa: N815
-    totalUsed: int  # noqa: N815
-    refreshDate: datetime | None  # noqa: N815
-    lastUsedAt: datetime | None  # noqa: N815
-
-
-class StatsOut(Answer):
-    """An organization's tokens, every type."""
-
-    success: bool
-    plan: str | None
-    tokens: list[TokenStats]
-
-
-class CompatModel(Answer):
-    """A model on offer."""
-
-    id: str
-    name: str
-    category: str
-    price: int
-    description: str | None
-    features: list[str]
-    tokenCost: int | None  # noqa: N815
-    premium: bool
-    active: bool
-    owned: bool
-
-
-class ModelsOut(Answer):
-    """The models on offer, and those that the caller owns."""
-
-    success: bool
-    models: list[CompatModel]
-    purchasedModels: list[CompatModel]  # noqa: N815
-
-
-class PurchaseBody(Body):
-    """The model to buy."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"modelId": "m-1"}]})
-
-    modelId: Id  # noqa: N815
-
-
-class PurchaseOut(Answer):
-    """What is left after it."""
-
-    success: bool
-    newBalance: int  # noqa: N815
-    model: CompatModel
 
 
 def _answer(value: dict[str, Any], *, replayed: bool = False) -> Response:
@@ -234,7 +69,7 @@ async def deduct_token(call: TheCall, body: DeductBody) -> Response:
         at_price=not call.platform,
         fallback=1,
     )
-    done = await call.runtime.commit.submit(order)
+    done = await call.runtime.submit(order)
     receipt = _receipt(done.receipt)
     message = (
         f"{receipt.amount:,} {'token' if receipt.amount == 1 else 'tokens'} deducted. {receipt.balance:,} remaining."
@@ -301,9 +136,12 @@ async def model_earnings(call: TheCall, userId: str | None = None) -> Response: 
 async def track_model_usage(call: TheCall, body: TrackBody) -> Response:
     """Record a use that was paid for elsewhere, by whom X-User-ID names, and credit the owners. Nothing is deducted.
 
-    It makes money out of a report, so it is for platform keys and keys with the scope usage:write.
+    It makes money out of a report, so it is for platform keys and keys with the scope usage:write. A user's own key may
+    only name a charge of theirs that named no model (chargeId); it is credited once, and no more than it paid.
     """
     identity = await call.caller()
+    if body.chargeId is not None:
+        return await _credit(call, identity, body, body.chargeId)
     call.require("usage:write")
     order = Order(
         call.command(identity, call.body),
@@ -314,15 +152,36 @@ async def track_model_usage(call: TheCall, body: TrackBody) -> Response:
         metadata=body.metadata,
         lenient=True,
     )
-    done = await call.runtime.commit.submit(order)
-    receipt = _receipt(done.receipt)
-    return _answer(
-        {
-            "tracked": receipt.earnings_reason not in _NOT_TRACKED,
-            "earnings": usd_number(sum(share.nanos for share in receipt.earnings)),
-        },
-        replayed=done.replayed,
-    )
+    return _tracked(await call.runtime.submit(order))
+
+
+async def _credit(call: Call, identity: Identity, body: TrackBody, charge_id: str) -> Response:
+    """Make a charge of the caller's own a use of a model."""
+    call.require("charges:write")
+    try:
+        done = await metering.credit_charge(
+            call.runtime.database,
+            call.runtime.commit,
+            party_of(identity),
+            uuid_of(charge_id, "charge"),
+            model_id=body.modelId,
+            credit_count=body.tokensConsumed,
+            usage_type=body.usageType,
+            metadata=body.metadata,
+        )
+    except NotFound:
+        if call.platform:
+            raise
+        raise Forbidden("There is no such charge of yours.") from None
+    return _tracked(done)
+
+
+def _tracked(done: Done | None) -> Response:
+    receipt = done.receipt if done is not None else None
+    tracked = receipt is not None and receipt.earnings_reason not in _NOT_TRACKED
+    nanos = sum(share.nanos for share in receipt.earnings) if receipt is not None else 0
+    replayed = done is not None and done.replayed
+    return _answer({"tracked": tracked, "earnings": usd_number(nanos)}, replayed=replayed)
 
 
 @routes.post(
@@ -353,7 +212,7 @@ async def check_balance(call: TheCall, body: BalanceBody) -> Response:
         verdict = await call.runtime.checks.check(order)
         return _answer({"hasEnough": verdict.allowed, "required": verdict.required, "balance": verdict.available})
     try:
-        done = await call.runtime.commit.submit(order)
+        done = await call.runtime.submit(order)
     except InsufficientTokens as short:
         raise InsufficientTokens(
             "Insufficient tokens. Upgrade your plan.",
@@ -437,9 +296,9 @@ async def models(call: TheCall) -> Response:
     "/api/purchase-model",
     operation_id="compat_purchase_model",
     summary="Buy a model",
-    responses={**found(PurchaseOut, description="Bought."), **COMPAT_COMMAND},
+    responses={**found(CompatPurchaseOut, description="Bought."), **COMPAT_COMMAND},
 )
-async def purchase_model(call: TheCall, body: PurchaseBody) -> Response:
+async def purchase_model(call: TheCall, body: CompatPurchaseBody) -> Response:
     """Buy a model with tokens, for the caller or for whom a platform key names by X-User-ID."""
     told, replayed = await purchase(call, body.modelId, call.body, call.path)
     async with call.runtime.database.read(reader(call)) as tx:

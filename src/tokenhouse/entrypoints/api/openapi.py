@@ -1,5 +1,6 @@
 """The API's own description: OpenAPI 3.1, made once a process."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -106,11 +107,35 @@ def schema(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."}
     }
+    _rename(made)
     made["security"] = [{"key": []}]
     for item in made["paths"].values():
         for operation in item.values():
             _finish(operation)
     return made
+
+
+def _rename(made: dict[str, Any]) -> None:
+    """Call answers by their nouns: a Receipt, not a ReceiptOut."""
+    schemas = made["components"]["schemas"]
+    nouns = {name: name.removesuffix("Out") for name in schemas}
+    if len(set(nouns.values())) < len(nouns):
+        raise ValueError(f"two schemas would have one name: {sorted(schemas)}")
+    made["components"]["schemas"] = {nouns[name]: {**one, "title": nouns[name]} for name, one in schemas.items()}
+    for one in _objects(made):
+        reference = one.get("$ref")
+        if isinstance(reference, str):
+            one["$ref"] = "#/components/schemas/" + nouns[reference.rpartition("/")[2]]
+
+
+def _objects(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for one in value.values():
+            yield from _objects(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _objects(one)
 
 
 def _finish(operation: dict[str, Any]) -> None:

@@ -1,12 +1,14 @@
 """What requests are served with: made once a process by `main`, handed to every route."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tokenhouse.domain.access import Identities
 from tokenhouse.domain.metering import Checks, GroupCommit
+from tokenhouse.domain.metering.types import AnyOrder, Done
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.infra.database import Database
+from tokenhouse.infra.kernel.errors import TokenhouseError
 from tokenhouse.infra.telemetry.metrics import Metrics
 
 
@@ -32,3 +34,23 @@ class Runtime:
     ready: Callable[[], Awaitable[None]]
     metrics_public: bool
     log_requests: bool
+
+    async def submit(self, order: AnyOrder) -> Done:
+        """Carry out an order, and count what became of it. Raises its refusal."""
+        try:
+            done = await self.commit.submit(order)
+        except TokenhouseError:
+            self.metrics.outcome("refused")
+            raise
+        self.metrics.outcome("replayed" if done.replayed else done.kind)
+        return done
+
+    async def submit_all(self, orders: Sequence[AnyOrder]) -> list[Done | TokenhouseError]:
+        """Carry out orders, and count what became of each."""
+        outcomes = await self.commit.submit_all(orders)
+        for one in outcomes:
+            if isinstance(one, TokenhouseError):
+                self.metrics.outcome("refused")
+            else:
+                self.metrics.outcome("replayed" if one.replayed else one.kind)
+        return outcomes

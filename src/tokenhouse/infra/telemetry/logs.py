@@ -13,9 +13,7 @@ from typing import Any
 import structlog
 from structlog.typing import Processor
 
-_SECRET_NAMES = frozenset(
-    {"authorization", "cookie", "password", "secret", "token", "key", "api_key", "admin_key"}
-)
+_SECRET_NAMES = frozenset({"authorization", "cookie", "password", "secret", "token", "key", "api_key", "admin_key"})
 _SECRET_TEXT = re.compile(
     r"(?i)\b(?:th_(?:live|test)_|bearer\s+)[^\s\"',}]+|(?<=password=)\S+|(?<=://)[^/\s:@]+:[^@\s/]+(?=@)"
 )

@@ -54,10 +54,12 @@ class Metrics:
             folder = str(shared_folder())
             os.environ[_FOLDER_VARIABLE] = folder  # noqa: TID251 - the library takes it from there alone
         # Imported late: it looks at the variable as it is imported.
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram  # noqa: PLC0415
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics  # noqa: PLC0415
         from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
         self._folder = folder
+        self._outcomes: dict[str, Counter] = {}
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         own = self.registry if folder is None else None
         self.requests = Counter(
@@ -76,9 +78,7 @@ class Metrics:
             ["outcome"],
             registry=own,
         )
-        self.refusals = Counter(
-            "tokenhouse_refusals", "Requests refused, by the code told", ["code"], registry=own
-        )
+        self.refusals = Counter("tokenhouse_refusals", "Requests refused, by the code told", ["code"], registry=own)
         self.batch_size = Histogram(
             "tokenhouse_commit_batch_size", "Orders that shared a commit", buckets=_BATCH, registry=own
         )
@@ -96,6 +96,13 @@ class Metrics:
         )
         if folder is not None:
             MultiProcessCollector(self.registry, path=folder)  # type: ignore[no-untyped-call]
+
+    def outcome(self, name: str) -> None:
+        """Count an order: charge, hold, capture, void, report, replayed or refused."""
+        counter = self._outcomes.get(name)
+        if counter is None:
+            counter = self._outcomes[name] = self.charges.labels(name)
+        counter.inc()
 
     def observe_batch(self, size: int, seconds: float, waiting: int) -> None:
         """Count a group commit."""

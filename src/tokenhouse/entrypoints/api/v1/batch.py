@@ -89,7 +89,7 @@ async def charges_create_batch(call: TheCall) -> Response:
             outcomes.append(await _order(call, item))
         except TokenhouseError as refusal:
             outcomes.append(refusal)
-    done = iter(await call.runtime.commit.submit_all(one for one in outcomes if isinstance(one, Order)))
+    done = iter(await call.runtime.submit_all([one for one in outcomes if isinstance(one, Order)]))
     data = [_outcome(next(done) if isinstance(one, Order) else one) for one in outcomes]
     return answer({"data": data})
 

@@ -125,7 +125,7 @@ async def charge(call: Call, body: ChargeBody) -> Done:
         identity = await call.account(body.account_id, "charges:write")
     else:
         call.require("charges:write")
-    return await call.runtime.commit.submit(order_of(call, identity, body, call.body))
+    return await call.runtime.submit(order_of(call, identity, body, call.body))
 
 
 def _rendered(done: Done) -> Rendered:

@@ -99,7 +99,7 @@ async def holds_create(call: TheCall, body: HoldBody) -> Response:
     """
     identity = await call.account(body.account_id, "charges:write")
     ttl = body.ttl_seconds or call.runtime.hold_ttl_seconds
-    done = await call.runtime.commit.submit(order_of(call, identity, body, call.body, "hold", ttl_seconds=ttl))
+    done = await call.runtime.submit(order_of(call, identity, body, call.body, "hold", ttl_seconds=ttl))
     return replayable(done.answer, 201, replayed=done.replayed)
 
 
@@ -164,7 +164,7 @@ async def _end(call: Call, hold_id: str, sort: Any, amount: int) -> Done:  # noq
     raw = {} if call.body is NO_BODY else call.body
     command = call.command(identity, raw, f"/v1/holds/{hold.id}/{sort}")
     model_id, character_id = hold.details.get("model_id"), hold.details.get("character_id")
-    return await call.runtime.commit.submit(
+    return await call.runtime.submit(
         HoldOrder(
             command, str(hold.id), hold.asset_id, sort, amount,
             str(model_id) if model_id is not None else None,
