@@ -60,6 +60,7 @@ end $$;
 
 -- The uses by others that count for the accounts of this token, but not those that it paid for itself, with what it
 -- earned by each: what is left of them after reversals. The platform's token sees the usage itself and gets none here.
+-- Most uses have one earner, who got all of it: only for the others are the transfers looked at.
 create or replace function metering.uses_earned() returns table (
   id uuid, user_id text, model_id text, usage_type text, credits bigint, nanos bigint, occurred_at timestamptz
 )
@@ -67,11 +68,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   with reader as materialized (
     select array_agg(s.id) as ids from unnest(access.scope()) s (id) where s.id > 0
   )
-  select u.id, access.pseudonym((select min(x.id) from unnest(u.earners) x (id) where x.id = any (r.ids)), u.account_id),
-         m.external_id, u.usage_type, u.credits - coalesce(back.credits, 0),
-         coalesce((select sum(t.amount) from ledger.transfer t
-                   where t.bucket = u.bucket and t.entry_id = u.id and t.asset_id = 0 and t.kind = 'earning'
-                     and t.owner_id = any (r.ids)), 0)::bigint - coalesce(back.nanos, 0),
+  select u.id, access.pseudonym(viewer.id, u.account_id), m.external_id, u.usage_type,
+         u.credits - coalesce(back.credits, 0),
+         case when cardinality(u.earners) = 1 then u.nanos - coalesce(back.nanos, 0) else (
+           select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)::bigint
+           from unnest(array_append(back.ids, u.id)) e (id)
+           join ledger.transfer t
+             on t.bucket = u.bucket and t.entry_id = e.id and t.asset_id = 0 and t.owner_id = any (r.ids)
+         ) end,
          u.occurred_at
   from reader r
   join market.model m on m.id in (select e.model_id from earnings.model_earner e where e.earner_id = any (r.ids))
@@ -80,10 +84,12 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   join metering.usage u
     on u.bucket = b.bucket and u.model_id = m.id and u.counted and u.earners && r.ids and u.account_id <> all (r.ids)
   cross join lateral (
-    select sum(v.amount)::bigint as credits, bool_or(v.whole) as whole,
-           sum((select sum(t.amount) from ledger.transfer t
-                where t.bucket = v.bucket and t.entry_id = v.id and t.asset_id = 0 and t.owner_id = any (r.ids)))::bigint
-             as nanos
+    select case when cardinality(u.earners) = 1 then u.earners[1]
+                else (select min(x.id) from unnest(u.earners) x (id) where x.id = any (r.ids)) end as id
+  ) viewer
+  cross join lateral (
+    select array_agg(v.id) as ids, sum(v.amount)::bigint as credits, sum(v.nanos)::bigint as nanos,
+           bool_or(v.whole) as whole
     from metering.reversal v
     where v.bucket = u.bucket and v.usage_id = u.id
   ) back
