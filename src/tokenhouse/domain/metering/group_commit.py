@@ -30,7 +30,7 @@ from tokenhouse.domain.metering.types import (
     Terms,
     Unsettled,
 )
-from tokenhouse.infra.database import PLATFORM, Actor, Database, Decision, sqlstate
+from tokenhouse.infra.database import PLATFORM, Actor, Database, Decision, Lane, sqlstate
 from tokenhouse.infra.database.arrays import ints
 from tokenhouse.infra.kernel.errors import Conflict, TokenhouseError, Unavailable
 from tokenhouse.infra.kernel.ids import uuid7
@@ -73,7 +73,10 @@ class GroupCommit:
         observe: Callable[[int, float, int], None] | None = None,
     ) -> None:
         self._database = database
-        self._buckets = [_Bucket(number, lanes) for number in range(buckets)]
+        self._buckets = [
+            _Bucket(number, [Lane(database, service.LOAD, service.POST) for _ in range(lanes)])
+            for number in range(buckets)
+        ]
         self._batch_limit = batch_limit
         self._queue_limit = queue_limit
         self._upgrade_url = upgrade_url
@@ -119,6 +122,9 @@ class GroupCommit:
         self._closed = True
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+        for bucket in self._buckets:
+            for lane in bucket.free:
+                await lane.close()
 
     def _enqueue(self, order: AnyOrder) -> "asyncio.Future[Done]":
         bucket = self._buckets[order.command.party.bucket]
@@ -143,14 +149,14 @@ class GroupCommit:
             batch = bucket.take(min(self._batch_limit, max(_SMALL_BATCH, bucket.fair_share())))
             if not batch:
                 return
-            bucket.free -= 1
-            task = asyncio.get_running_loop().create_task(self._lane(bucket, batch))
+            lane = bucket.free.pop()
+            task = asyncio.get_running_loop().create_task(self._lane(bucket, lane, batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _lane(self, bucket: "_Bucket", batch: "list[_Job]") -> None:
+    async def _lane(self, bucket: "_Bucket", lane: Lane[Loaded], batch: "list[_Job]") -> None:
         try:
-            await self._carry_out(bucket, batch)
+            await self._carry_out(bucket, lane, batch)
         except BaseException as error:
             for job in batch:
                 if not job.future.done():
@@ -159,17 +165,17 @@ class GroupCommit:
                 raise
         finally:
             bucket.leave(batch)
-            bucket.free += 1
+            bucket.free.append(lane)
             self._dispatch(bucket)
 
-    async def _carry_out(self, bucket: "_Bucket", batch: "list[_Job]") -> None:
+    async def _carry_out(self, bucket: "_Bucket", lane: Lane[Loaded], batch: "list[_Job]") -> None:
         """Decide a batch until every order has its outcome: again after a settlement, a race, a lost connection."""
         deadline = perf_counter() + self._patience_seconds
         todo = [batch]
         while todo:
             jobs = todo.pop(0)
             try:
-                left = await self._attempt(bucket, jobs)
+                left = await self._attempt(bucket, lane, jobs)
             except Unavailable as error:
                 # In doubt or not even begun: the keys make it safe to try again.
                 if perf_counter() >= deadline or self._closed:
@@ -204,7 +210,7 @@ class GroupCommit:
         _fail(jobs, error)
         return []
 
-    async def _attempt(self, bucket: "_Bucket", jobs: "list[_Job]") -> "list[_Job]":
+    async def _attempt(self, bucket: "_Bucket", lane: Lane[Loaded], jobs: "list[_Job]") -> "list[_Job]":
         """Carry out a batch in one transaction; return the orders that need their account settled first."""
         began = perf_counter()
         rates = await self.rates()
@@ -221,13 +227,13 @@ class GroupCommit:
             return []
         actor = Actor(tuple({job.order.command.party.id for job in live}), teller=True)
         load = service.load_params(bucket.number, named, self.terms)
-        async with self._database.decision(actor, service.LOAD, **load) as decision:
+        async with lane.decision(actor, **load) as decision:
             outcomes = await self._decide(bucket.number, rates, live, decision)
         if outcomes is None:
             missing = self.terms.missing(bucket.number, decision.loaded)
             if missing:
                 await self._learn(bucket.number, missing)
-            return await self._attempt(bucket, live)
+            return await self._attempt(bucket, lane, live)
         left = await self._answer(live, outcomes)
         if self._observe is not None:
             self._observe(len(live), perf_counter() - began, len(bucket.queue))
@@ -264,7 +270,7 @@ class GroupCommit:
         posting = MeteringPosting(bucket)
         outcomes = [rules.decide(scene, job.order, str(uuid7()), posting) for job in jobs]
         if posting.entries:
-            await decision.post(service.POST, **service.post_params(posting, scene.at))
+            await decision.post(**service.post_params(posting, scene.at))
         return outcomes
 
     def _counted(
@@ -333,9 +339,10 @@ class _Bucket:
 
     __slots__ = ("busy", "free", "lanes", "number", "queue", "under_way", "woken")
 
-    def __init__(self, number: int, lanes: int) -> None:
+    def __init__(self, number: int, lanes: list[Lane[Loaded]]) -> None:
         self.number = number
-        self.free = self.lanes = lanes
+        self.free = lanes
+        self.lanes = len(lanes)
         self.under_way = 0
         self.queue: deque[_Job] = deque()
         self.busy: set[int] = set()

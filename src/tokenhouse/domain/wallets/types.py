@@ -25,7 +25,7 @@ class Wallet:
 
     __slots__ = ("account", "asset_id", "balance", "due", "held", "lots", "owner_id")
 
-    def __init__(self, owner_id: int, asset_id: int, account: int, balance: int, held: int, due: bool) -> None:
+    def __init__(self, owner_id: int, asset_id: int, account: int, balance: int, held: int, due: bool) -> None:  # noqa: FBT001 - made of a row
         self.owner_id = owner_id
         self.asset_id = asset_id
         self.account = account

@@ -5,7 +5,8 @@ These are the names that domain packages use. Making a database ready and runnin
 """
 
 from tokenhouse.infra.database import arrays
-from tokenhouse.infra.database.pool import Connection, Database, Decision, Tx, sqlstate
+from tokenhouse.infra.database.lane import Decision, Lane
+from tokenhouse.infra.database.pool import Connection, Database, Tx, sqlstate
 from tokenhouse.infra.database.queries import Queries, Query, load_queries
 from tokenhouse.infra.database.token import PLATFORM, Actor
 
@@ -15,6 +16,7 @@ __all__ = [
     "Connection",
     "Database",
     "Decision",
+    "Lane",
     "Queries",
     "Query",
     "Tx",

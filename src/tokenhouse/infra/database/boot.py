@@ -173,9 +173,7 @@ def _external_secret(url: str) -> str:
     return str(password)
 
 
-def _prepare(
-    admin: str, secret: str, buckets: int, migrations: Path, server: EmbeddedServer | None
-) -> Booted:
+def _prepare(admin: str, secret: str, buckets: int, migrations: Path, server: EmbeddedServer | None) -> Booted:
     try:
         connection = psycopg.connect(admin, autocommit=True, options="-c TimeZone=UTC", connect_timeout=10)
     except psycopg.OperationalError as error:
@@ -235,17 +233,13 @@ def _roles(connection: psycopg.Connection[Any], admin: str, secret: str) -> None
     for role in (OWNER, APP, WORKER):
         if role not in found:
             login = "nologin" if role == OWNER else "login"
-            _tolerating_twins(
-                connection, sql.SQL(f"create role {{}} {plain} {login}").format(sql.Identifier(role))
-            )
+            _tolerating_twins(connection, sql.SQL(f"create role {{}} {plain} {login}").format(sql.Identifier(role)))
         if role != OWNER and not (role in found and _can_login(_login(admin, secret, role))):
             verifier = connection.pgconn.encrypt_password(
                 role_password(secret, role).encode(), role.encode(), b"scram-sha-256"
             )
             connection.execute(
-                sql.SQL("alter role {} login password {}").format(
-                    sql.Identifier(role), sql.Literal(verifier.decode())
-                )
+                sql.SQL("alter role {} login password {}").format(sql.Identifier(role), sql.Literal(verifier.decode()))
             )
     row = connection.execute("select pg_has_role(current_user, %s, 'set')", [OWNER]).fetchone()
     if row is not None and not row[0]:

@@ -53,9 +53,7 @@ def examine(data_dir: Path, database_url: str | None, database: str = "tokenhous
 
 
 @contextmanager
-def _administering(
-    data_dir: Path, database_url: str | None, database: str
-) -> Iterator[psycopg.Connection[Any] | None]:
+def _administering(data_dir: Path, database_url: str | None, database: str) -> Iterator[psycopg.Connection[Any] | None]:
     if database_url is not None:
         with _connect(database_url) as connection:
             yield connection

@@ -98,9 +98,7 @@ def _migrate(connection: psycopg.Connection[Any], folder: Path) -> Migrated:
     missing = [path for name, path in files.items() if name not in done]
     if missing:
         _apply(connection, folder, missing)
-    return Migrated(
-        tuple(path.stem for path in missing), _post_apply(connection, folder, always=bool(missing))
-    )
+    return Migrated(tuple(path.stem for path in missing), _post_apply(connection, folder, always=bool(missing)))
 
 
 def _numbered(folder: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ import json
 import select
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tokenhouse.infra.database.token import Actor
 
 R = TypeVar("R")
-T = TypeVar("T")
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
@@ -119,28 +118,6 @@ class Tx:
         return cursor.rowcount
 
 
-class Decision(Generic[R]):
-    """What was loaded under lock; ``post`` writes what was decided on it and commits."""
-
-    __slots__ = ("_connection", "loaded")
-
-    def __init__(self, connection: Connection, loaded: R) -> None:
-        """Wrap an open transaction; ``Database.decision`` does it."""
-        self._connection = connection
-        self.loaded = loaded
-
-    async def one(self, query: Query[T], /, **params: object) -> T:
-        """Load more in the same transaction: the only row. Raises LookupError unless there is exactly one."""
-        return await Tx(self._connection).one(query, **params)
-
-    async def post(self, query: Query[Any], /, **params: object) -> None:
-        """Run the one statement that writes, and commit, in one round trip."""
-        async with self._connection.pipeline():
-            cursor = psycopg.AsyncRawCursor(self._connection)
-            await cursor.execute(query.text, query.values(params), prepare=True)
-            await self._connection.execute(b"commit", prepare=True)
-
-
 class Database:
     """A pool of connections of one role, which signs a token for each transaction.
 
@@ -161,14 +138,16 @@ class Database:
         """Connect to nothing yet; ``open()`` does."""
         self.signer = signer
         self.skew_seconds = 0.0
+        self._conninfo = conninfo
+        self._connect_kwargs: dict[str, Any] = {
+            "autocommit": True,
+            "prepare_threshold": _PREPARE_AFTER_USES,
+            "options": "-c TimeZone=UTC",
+            "application_name": name,
+        }
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             conninfo,
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": _PREPARE_AFTER_USES,
-                "options": "-c TimeZone=UTC",
-                "application_name": name,
-            },
+            kwargs=self._connect_kwargs,
             min_size=min_size,
             max_size=max_size,
             open=False,
@@ -222,6 +201,15 @@ class Database:
         finally:
             await self._give_back(connection)
 
+    async def connect(self) -> Connection:
+        """Open a connection outside the pool, for those who keep one. Raises Unavailable when the server is away."""
+        try:
+            connection = await psycopg.AsyncConnection.connect(self._conninfo, **self._connect_kwargs)
+        except psycopg.OperationalError as error:
+            raise unavailable(error) from error
+        await self._configure(connection)
+        return connection
+
     @asynccontextmanager
     async def transaction(
         self, actor: Actor, *, isolation: str = "read committed", ttl_seconds: int = 60
@@ -236,30 +224,6 @@ class Database:
         begin = b"begin" if isolation == "read committed" else f"begin isolation level {isolation}".encode()
         async with self._transaction(begin, actor, ttl_seconds) as tx:
             yield tx
-
-    @asynccontextmanager
-    async def decision(self, actor: Actor, load: Query[R], /, **params: object) -> AsyncIterator[Decision[R]]:
-        """Load, decide, post in two round trips: begin with the load, end with the post.
-
-        Left without a post, everything is rolled back. Raises like ``transaction``.
-        """
-        connection = await self._take()
-        try:
-            async with connection.pipeline():
-                await connection.execute(b"begin", prepare=True)
-                await connection.execute(_ENTER, [self.token(actor)], prepare=True)
-                cursor = psycopg.AsyncRawCursor(connection, row_factory=load.make)
-                await cursor.execute(load.text, load.values(params), prepare=True)
-                row = await cursor.fetchone()
-            if row is None:
-                raise LookupError(f"{load.package}: query {load.name} returned no row")
-            yield Decision(connection, row)
-        except psycopg.OperationalError as error:
-            if is_lost(error):
-                raise unavailable(error) from error
-            raise
-        finally:
-            await self._give_back(connection)
 
     @asynccontextmanager
     async def read(self, actor: Actor, *, ttl_seconds: int = 60) -> AsyncIterator[Tx]:
@@ -376,7 +340,6 @@ async def _check(connection: Connection) -> None:
     while poll.poll(0):
         connection.pgconn.consume_input()  # raises OperationalError at the end of the stream
     await AsyncConnectionPool.check_connection(connection)
-
 
 
 __all__ = ["PLATFORM", "Connection", "Database", "Tx", "is_lost", "sqlstate", "unavailable"]

@@ -8,9 +8,7 @@ from psycopg.pq import Conninfo
 
 def environment(conninfo: str, token: str, *, read_only: bool = True) -> dict[str, str]:
     """Return libpq's variables for a session of this connection whose queries see what ``token`` may see."""
-    variables = {
-        option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar
-    }
+    variables = {option.keyword.decode(): option.envvar.decode() for option in Conninfo.get_defaults() if option.envvar}
     given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if value is not None}
     given["options"] = f"-c TimeZone=UTC -c tokenhouse.token={token}"
     if read_only:

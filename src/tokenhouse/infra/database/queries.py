@@ -47,14 +47,13 @@ class Query(Generic[R]):
     many: bool
     row_type: type[Any] | None
     comment: str
+    row: Callable[[Sequence[Any]], R] = dataclasses.field(repr=False)
     make: Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]] = dataclasses.field(repr=False)
 
     def values(self, params: Mapping[str, object]) -> list[object]:
         """Return the parameters' values in the order of the placeholders. Raises TypeError for a wrong name."""
         if params.keys() != self.params:
-            raise TypeError(
-                f"{self.package}: query {self.name} takes {sorted(self.params)}, got {sorted(params)}"
-            )
+            raise TypeError(f"{self.package}: query {self.name} takes {sorted(self.params)}, got {sorted(params)}")
         return [params[name] for name in self.order]
 
 
@@ -90,33 +89,33 @@ class Queries:
         block = self._block(name)
         if block.row != row_type.__name__:
             raise QueryError(f"{self.package}: query {name} is of {block.row}, not {row_type.__name__}")
-        return self._register(name, block, row_type, _row_factory(self.package, name, row_type))
+        row = _row_maker(row_type)
+        return self._register(name, block, row_type, row, _row_factory(self.package, name, row_type, row))
 
     def nothing(self, name: str) -> Query[None]:
         """Return the query ``name``, which is marked ``nothing``: it returns no rows that anyone reads."""
         block = self._block(name)
         if block.row != _NOTHING:
             raise QueryError(f"{self.package}: query {name} is of {block.row}; use rows()")
-        return self._register(name, block, None, _no_rows)
+        return self._register(name, block, None, _no_row, _no_rows)
 
     def _block(self, name: str) -> _Block:
         try:
             return self._blocks[name]
         except KeyError:
-            raise QueryError(
-                f"{self.package}: there is no query {name}; it has {sorted(self._blocks)}"
-            ) from None
+            raise QueryError(f"{self.package}: there is no query {name}; it has {sorted(self._blocks)}") from None
 
     def _register(
         self,
         name: str,
         block: _Block,
         row_type: type[Any] | None,
+        row: Callable[[Sequence[Any]], Any],
         make: Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], Any]],
     ) -> Query[Any]:
         text, order = _numbered(block.text)
         query: Query[Any] = Query(
-            self.package, name, text.encode(), order, frozenset(order), block.many, row_type, block.comment, make
+            self.package, name, text.encode(), order, frozenset(order), block.many, row_type, block.comment, row, make
         )
         REGISTRY[self.package, name] = query
         return query
@@ -163,26 +162,25 @@ def _package_name(folder: Path) -> str:
     return ".".join(reversed(parts))
 
 
+def _no_row(_values: Sequence[Any]) -> None:
+    """Make nothing of a row that nobody reads."""
+
+
 def _no_rows(_cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], None]:
-    return lambda _values: None
+    return _no_row
+
+
+def _row_maker(row_type: type[R]) -> Callable[[Sequence[Any]], R]:
+    if dataclasses.is_dataclass(row_type):
+        return lambda values: row_type(*values)
+    return lambda values: values[0]
 
 
 def _row_factory(
-    package: str, name: str, row_type: type[R]
+    package: str, name: str, row_type: type[R], make: Callable[[Sequence[Any]], R]
 ) -> Callable[[AsyncCursor[Any]], Callable[[Sequence[Any]], R]]:
     """Build rows by position, after one check that the columns are the fields in their order."""
-    make: Callable[[Sequence[Any]], Any]
-    if dataclasses.is_dataclass(row_type):
-        wanted = [f.name for f in dataclasses.fields(row_type)]
-
-        def make(values: Sequence[Any]) -> Any:  # noqa: ANN401 - the row type is the caller's
-            return row_type(*values)
-    else:
-        wanted = []
-
-        def make(values: Sequence[Any]) -> Any:  # noqa: ANN401 - a column of any type
-            return values[0]
-
+    wanted = [f.name for f in dataclasses.fields(row_type)] if dataclasses.is_dataclass(row_type) else []
     checked = False
 
     def factory(cursor: AsyncCursor[Any]) -> Callable[[Sequence[Any]], R]:
@@ -190,9 +188,7 @@ def _row_factory(
         if not checked and cursor.description is not None:
             got = [column.name for column in cursor.description]
             if (got != wanted) if wanted else (len(got) != 1):
-                raise QueryError(
-                    f"{package}: query {name} returns columns {got}, {row_type.__name__} wants {wanted}"
-                )
+                raise QueryError(f"{package}: query {name} returns columns {got}, {row_type.__name__} wants {wanted}")
             checked = True
         return make
 
