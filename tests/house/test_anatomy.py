@@ -22,10 +22,13 @@ EXTRA: dict[str, str] = {
     "metering/credits.py": "the rarer verb that credits a charge afterwards",
     "metering/group_commit.py": "the queue, the lanes and the retries through which orders share a commit",
     "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
+    "metering/pricing.py": "rules: what an order names and costs",
     "metering/reversals.py": "the rarer verb that takes a charge back",
     "metering/statements.py": "what an earner is owed",
     "metering/uses.py": "rules: what a use earns, beside those that price and burn",
     "metering/verification.py": "runs the invariants and sums up the books",
+    "wallets/grants.py": "the verb that gives credits",
+    "wallets/settlements.py": "the verbs of plans and time: enrol, renew, lapse, change",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.

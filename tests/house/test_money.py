@@ -7,7 +7,9 @@ from pathlib import Path
 from house import tree
 
 # path: why it may calculate with floats
-INEXACT: dict[str, str] = {}
+INEXACT: dict[str, str] = {
+    "src/tokenhouse/domain/metering/group_commit.py": "it waits for fractions of a second; it counts no money",
+}
 
 
 def _inexact(path: Path) -> Iterator[str]:

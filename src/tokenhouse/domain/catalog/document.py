@@ -55,9 +55,7 @@ class Source:
 def read_source(path: Path | None = None) -> Source:
     """Read a catalog file, or the shipped one. CatalogInvalid where it cannot be read."""
     try:
-        raw = (
-            path.read_bytes() if path else resources.files(__package__).joinpath("catalog.toml").read_bytes()
-        )
+        raw = path.read_bytes() if path else resources.files(__package__).joinpath("catalog.toml").read_bytes()
         text = raw.decode()
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogInvalid(f"The catalog {path} cannot be read: {error}. Name a file in UTF-8.") from None
@@ -172,9 +170,7 @@ def _policy(table: Table) -> EarningsPolicy:
         tier.finish()
     if any(later[0] <= earlier[0] for earlier, later in pairwise(tiers)):
         table.problem("tiers", "uses must ascend from tier to tier")
-    types = Table(
-        table.mapping("type_multipliers"), table.place, "", table.problems, within="type_multipliers"
-    )
+    types = Table(table.mapping("type_multipliers"), table.place, "", table.problems, within="type_multipliers")
     multipliers = {usage: types.multiplier(usage) for usage in USAGE_TYPES if usage in types.raw}
     types.finish(USAGE_TYPES)
     earn_on = table.texts("earn_on", list(GRANT_SOURCES))
@@ -218,6 +214,4 @@ def _check_whole(document: Document, tables: Mapping[str, list[Table]], problems
         if times > 1:
             problems.add("lemonsqueezy_variant", f"{variant} stands twice; a variant sells one thing")
     if _DEFAULT_POLICY not in document.policies:
-        problems.add(
-            "earnings_policy", f'"{_DEFAULT_POLICY}" is missing, the policy of models that name none; add it'
-        )
+        problems.add("earnings_policy", f'"{_DEFAULT_POLICY}" is missing, the policy of models that name none; add it')

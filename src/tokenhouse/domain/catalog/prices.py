@@ -60,9 +60,7 @@ def price_of(rates: object, tiers: object = (), bulk: object = ()) -> Price:
     units = [unit for unit, _ in price.rates]
     for tier in price.tiers:
         if [unit for unit, _ in tier.rates] != units:
-            raise ValueError(
-                f"tiers: each must price {', '.join(units) or 'what price prices'} and nothing else"
-            )
+            raise ValueError(f"tiers: each must price {', '.join(units) or 'what price prices'} and nothing else")
     return price
 
 

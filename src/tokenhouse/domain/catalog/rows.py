@@ -138,9 +138,7 @@ def policy_of(row: PolicyRow) -> EarningsPolicy:
     )
 
 
-def changed_rows(
-    changes: Iterable[Change], old: Catalog, new: Document
-) -> dict[str, list[dict[str, object]]]:
+def changed_rows(changes: Iterable[Change], old: Catalog, new: Document) -> dict[str, list[dict[str, object]]]:
     """Write the rows that a new version brings: what is new or changed, and what is withdrawn as it was."""
     rows: dict[str, list[dict[str, object]]] = {
         "credit_type": [], "operation": [], "plan": [], "top_up": [], "earnings_policy": [],

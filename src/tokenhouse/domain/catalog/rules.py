@@ -70,17 +70,13 @@ def _counts(price: Price, quantity: Quantity | None) -> Mapping[str, int]:
     units = [unit for unit, _ in price.rates]
     if quantity is None or isinstance(quantity, int):
         if len(units) > 1:
-            raise ValidationFailed.of(
-                "quantity", f'must count each of {", ".join(units)}: {{"{units[0]}": 1, …}}'
-            )
+            raise ValidationFailed.of("quantity", f'must count each of {", ".join(units)}: {{"{units[0]}": 1, …}}')
         return {units[0]: 1 if quantity is None else _count("quantity", quantity)}
     if not quantity:
         raise ValidationFailed.of("quantity", f"counts nothing; count {', '.join(units)}")
     for unit in quantity:
         if unit not in units:
-            raise ValidationFailed.of(
-                "quantity", f"{unit[:64]!r} is not priced here; count {', '.join(units)}"
-            )
+            raise ValidationFailed.of("quantity", f"{unit[:64]!r} is not priced here; count {', '.join(units)}")
     return {unit: _count(f"quantity.{unit}", count) for unit, count in quantity.items()}
 
 

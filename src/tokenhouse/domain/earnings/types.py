@@ -1,8 +1,11 @@
 """What a use earned and why it did not, and what models have earned."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+from tokenhouse.domain.catalog.types import EarningsPolicy
 
 EarningReason = Literal["self_use", "no_model", "no_owner", "not_monetized", "unpaid_source", "overflow"]
 """Why a use earned nothing, as a receipt says it."""
@@ -29,3 +32,18 @@ class ModelEarnings:
     last_used_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A catalog's policy, ready to be used: its figures and the formula that reads them."""
+
+    policy: EarningsPolicy
+    kind: str
+    counts_uses: bool
+    params: Any
+    _accrue: Callable[[Any, int, int, str], int]
+
+    def accrue(self, credits: int, prior_uses: int, usage_type: str) -> int:
+        """Nano-dollars that a use earns, counted after `prior_uses` others; may exceed 64 bits."""
+        return self._accrue(self.params, credits, prior_uses, usage_type)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tokenhouse.domain.metering import rules, service
+from tokenhouse.domain.metering import pricing, service
 from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
 from tokenhouse.domain.metering.types import Character, Order, Terms
 from tokenhouse.infra.database import Actor, Database
-from tokenhouse.infra.kernel.gather import Gather
+from tokenhouse.infra.database.gather import Gather
 
 _Key = tuple[str, int, int | str, int]
 """("wallet", bucket, account, asset), ("model" or "character", bucket, the app's id, 0)."""
@@ -33,7 +33,7 @@ class Checks:
         """Say whether the order could be paid. Raises what a charge would, except for a lack of tokens."""
         rates = await self._group_commit.rates()
         party = order.command.party
-        asset_id = rules.asset_of(rates.catalog, order)
+        asset_id = pricing.asset_of(rates.catalog, order)
         models: dict[str, Terms] = {}
         characters: dict[str, Character] = {}
         if order.model_id is not None:
@@ -44,7 +44,7 @@ class Checks:
             character = await self._gather.get(("character", party.bucket, order.character_id, 0))
             if isinstance(character, Character):
                 characters[order.character_id] = character
-        required = rules.price(rates.catalog, models, characters, order).amount
+        required = pricing.price(rates.catalog, models, characters, order).amount
         key: _Key = ("wallet", party.bucket, party.id, asset_id)
         available, due = await self._spendable(key)
         if due:

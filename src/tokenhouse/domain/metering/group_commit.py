@@ -19,7 +19,7 @@ from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain import wallets
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
-from tokenhouse.domain.metering import rules, service
+from tokenhouse.domain.metering import pricing, rules, service
 from tokenhouse.domain.metering.types import (
     AnyOrder,
     Character,
@@ -39,6 +39,7 @@ _AGAIN_AT_ONCE = frozenset({"40001", "40P01", "23505", "TH409"})  # another proc
 _OUT_OF_RANGE = "22003"
 _SMALL_BATCH = 16  # below it, sharing one commit beats working side by side
 _TRIES = 4
+_PAUSE_SECONDS = 0.1
 
 
 class _Job:
@@ -69,7 +70,7 @@ class GroupCommit:
         batch_limit: int = 256,
         queue_limit: int = 8192,
         upgrade_url: str = "/plans",
-        patience_seconds: float = 4.0,
+        patience_seconds: int = 4,
         observe: Callable[[int, float, int], None] | None = None,
     ) -> None:
         self._database = database
@@ -181,7 +182,7 @@ class GroupCommit:
                 if perf_counter() >= deadline or self._closed:
                     _fail(jobs, error)
                 else:
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(_PAUSE_SECONDS)
                     todo.insert(0, jobs)
             except Exception as error:  # noqa: BLE001 - whatever it is must reach a caller, and only the right one
                 todo[:0] = self._after_refusal(jobs, error)
@@ -218,7 +219,7 @@ class GroupCommit:
         live: list[_Job] = []
         for job in jobs:
             try:
-                named.append((job.order, rules.asset_of(rates.catalog, job.order)))
+                named.append((job.order, pricing.asset_of(rates.catalog, job.order)))
             except TokenhouseError as refusal:
                 _fail([job], refusal)
             else:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from tokenhouse.domain.catalog.types import Catalog, Price
-from tokenhouse.domain.earnings.policies import Formula
+from tokenhouse.domain.earnings.types import Formula
 from tokenhouse.domain.ledger.types import Command, Entry
 from tokenhouse.domain.wallets.types import Wallet, WalletPosting
 

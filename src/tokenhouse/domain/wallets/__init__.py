@@ -1,20 +1,18 @@
 """Grants, burn order, allowances and their renewal."""
 
+from tokenhouse.domain.wallets.grants import grant
 from tokenhouse.domain.wallets.service import (
     assemble,
-    change_plan,
     due_accounts,
-    enrol,
     enrolment_of,
-    grant,
     grants_of,
     load,
     move_params,
     plan_of,
     post,
-    settle,
     wallets_of,
 )
+from tokenhouse.domain.wallets.settlements import change_plan, enrol, settle
 
 __all__ = [
     "assemble",

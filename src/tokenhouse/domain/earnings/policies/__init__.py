@@ -10,13 +10,13 @@ A policy module has:
   It may come to more than 64 bits; the caller checks.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from tokenhouse.domain.catalog.types import EarningsPolicy
+from tokenhouse.domain.earnings.types import Formula
 from tokenhouse.infra.kernel.plugins import discover
 
 ENTRY_POINT_GROUP = "tokenhouse.earnings_policies"
@@ -34,21 +34,6 @@ class PolicyModule(Protocol):
     def counts_uses(self, params: Any) -> bool: ...  # noqa: ANN401, D102
 
     def accrue(self, params: Any, credits: int, prior_uses: int, usage_type: str) -> int: ...  # noqa: ANN401, D102
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """A catalog's policy, ready to be used: its figures and the formula that reads them."""
-
-    policy: EarningsPolicy
-    kind: str
-    counts_uses: bool
-    params: Any
-    _accrue: Callable[[Any, int, int, str], int]
-
-    def accrue(self, credits: int, prior_uses: int, usage_type: str) -> int:
-        """Nano-dollars that a use earns, counted after `prior_uses` others; may exceed 64 bits."""
-        return self._accrue(self.params, credits, prior_uses, usage_type)
 
 
 @cache
