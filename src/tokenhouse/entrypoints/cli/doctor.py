@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 OLDEST_POSTGRES = 16
 MOST_SKEW_SECONDS = 5.0
+SPARE_CONNECTIONS = 15  # the jobs, a command, an administrator
 LEAST_FREE_BYTES = 1 << 30
 LOW_FREE_BYTES = 5 << 30
 _MARKS = {"ok": "ok  ", "warning": "warn", "failure": "FAIL"}
@@ -196,6 +197,7 @@ def _database(settings: "Settings", *, with_catalog: bool) -> Iterator[Finding]:
     yield from _roles(facts)
     yield _schema(facts)
     yield _clock(facts)
+    yield _connections(settings, facts)
     if facts.encrypted_transport is False:
         yield Finding(
             "connection", "warning", "not encrypted on its way", "Add sslmode=verify-full to TOKENHOUSE_DATABASE_URL."
@@ -247,6 +249,19 @@ def _clock(facts: "DatabaseFacts") -> Finding:
     if abs(skew) > MOST_SKEW_SECONDS:
         return Finding("clock", "failure", f"{skew:+.1f} s to the database's", "Run NTP on both machines.")
     return Finding("clock", "ok", f"{abs(skew) * 1000:.0f} ms to the database's")
+
+
+def _connections(settings: "Settings", facts: "DatabaseFacts") -> Finding:
+    wanted = settings.workers * settings.database_pool_size + SPARE_CONNECTIONS
+    words = f"{facts.max_connections} allowed, up to {wanted} used"
+    if wanted > facts.max_connections:
+        return Finding(
+            "connections",
+            "warning",
+            words,
+            "Lower TOKENHOUSE_WORKERS or TOKENHOUSE_DATABASE_POOL_SIZE, or raise max_connections.",
+        )
+    return Finding("connections", "ok", words)
 
 
 def _in_force(settings: "Settings") -> Finding:

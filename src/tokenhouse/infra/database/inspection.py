@@ -37,6 +37,7 @@ class DatabaseFacts:
     version_text: str
     durability: dict[str, str]
     checksums: bool
+    max_connections: int
     encrypted_transport: bool | None
     roles: tuple[RoleFacts, ...]
     skew_seconds: float
@@ -86,7 +87,7 @@ def _facts(connection: psycopg.Connection[Any]) -> DatabaseFacts:
     settings = dict(
         connection.execute(
             "select name, setting from pg_settings where name = any(%s)",
-            [[*DURABILITY, "server_version", "data_checksums"]],
+            [[*DURABILITY, "server_version", "data_checksums", "max_connections"]],
         ).fetchall()
     )
     before = time.time()
@@ -97,6 +98,7 @@ def _facts(connection: psycopg.Connection[Any]) -> DatabaseFacts:
         version=connection.info.server_version // 10_000,
         version_text=settings.pop("server_version"),
         checksums=settings.pop("data_checksums") == "on",
+        max_connections=int(settings.pop("max_connections")),
         durability=settings,
         encrypted_transport=connection.pgconn.ssl_in_use if over_network else None,
         roles=tuple(_roles(connection)),
