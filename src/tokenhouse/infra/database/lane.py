@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import psycopg
 from psycopg.adapt import Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus
 
 from tokenhouse.infra.database.pool import is_lost, unavailable
 
@@ -52,8 +52,8 @@ class Decision(Generic[R]):
 
     async def post(self, **params: object) -> None:
         """Run the statement that writes, and commit, in one round trip."""
-        self.ended = True
         await self._lane.post(params)
+        self.ended = True
 
 
 class Lane(Generic[R]):
@@ -67,6 +67,7 @@ class Lane(Generic[R]):
         self._load = load
         self._post = post
         self._connection: Connection | None = None
+        self._socket = -1
         self._transformer: Any = None  # the driver's own, which has no type
         self._results: list[PGresult] = []
         self._waiting: asyncio.Future[None] | None = None
@@ -78,7 +79,8 @@ class Lane(Generic[R]):
         Raises Unavailable when the server is away, psycopg.Error for what the database refuses.
         """
         try:
-            if self._connection is None:
+            if self._socket < 0:
+                await self.close()
                 await self._connect()
             token = self._database.token(actor).encode()
             call = (b"load", _values(self._load, params))
@@ -104,16 +106,10 @@ class Lane(Generic[R]):
     async def close(self) -> None:
         """Let go of the connection; the next decision opens another."""
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        loop = asyncio.get_running_loop()
-        if not connection.closed:
-            loop.remove_reader(connection.pgconn.socket)
-            loop.remove_writer(connection.pgconn.socket)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(psycopg.OperationalError("the connection was closed"))
-        self._waiting = None
-        await connection.close()
+        if connection is not None:
+            self._unwatch()
+            self._tell(psycopg.OperationalError("the connection was closed"))
+            await connection.close()
 
     async def _connect(self) -> None:
         connection = await self._database.connect()
@@ -121,7 +117,8 @@ class Lane(Generic[R]):
         self._connection, self._transformer = connection, Transformer(connection)
         pgconn.nonblocking = 1
         pgconn.enter_pipeline_mode()
-        asyncio.get_running_loop().add_reader(pgconn.socket, self._readable, pgconn)
+        self._socket = pgconn.socket
+        asyncio.get_running_loop().add_reader(self._socket, self._readable, pgconn)
         for name, text in (
             (b"begin", b"begin"),
             (b"enter", _ENTER),
@@ -135,7 +132,7 @@ class Lane(Generic[R]):
 
     async def _exchange(self, *calls: _Call) -> list[PGresult]:
         """Send calls together and return their results. Raises the first error of the database."""
-        if self._connection is None:
+        if self._connection is None or self._socket < 0:
             raise psycopg.OperationalError("the connection is lost")
         pgconn = self._connection.pgconn
         for name, values in calls:
@@ -165,9 +162,9 @@ class Lane(Generic[R]):
             return
         loop = asyncio.get_running_loop()
         if more:
-            loop.add_writer(pgconn.socket, self._flush, pgconn)
+            loop.add_writer(self._socket, self._flush, pgconn)
         else:
-            loop.remove_writer(pgconn.socket)
+            loop.remove_writer(self._socket)
 
     def _readable(self, pgconn: PGconn) -> None:
         """Take in what came; at the sync point the exchange is over."""
@@ -185,18 +182,29 @@ class Lane(Generic[R]):
                         self._waiting.set_result(None)
                     return
                 self._results.append(result)
+            if pgconn.status == ConnStatus.BAD:
+                # libpq has closed the socket itself: no event will come any more.
+                self._fail(psycopg.OperationalError("the server closed the connection"))
         except psycopg.OperationalError as error:
             self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
-        """The connection is lost: tell who waits."""
-        loop = asyncio.get_running_loop()
-        connection = self._connection
-        if connection is not None and not connection.closed:
-            loop.remove_reader(connection.pgconn.socket)
-            loop.remove_writer(connection.pgconn.socket)
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(error)
+        """The connection is lost: stop watching it, or its end would wake the loop for ever, and tell who waits."""
+        self._unwatch()
+        self._tell(error)
+
+    def _unwatch(self) -> None:
+        # By the number kept from the start: a lost connection no longer tells it.
+        if self._socket >= 0:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._socket)
+            loop.remove_writer(self._socket)
+            self._socket = -1
+
+    def _tell(self, error: BaseException) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
 
     async def _recover(self) -> None:
         """Leave the connection ready for the next decision, or closed where nothing is known of it."""
