@@ -54,14 +54,18 @@ class Service:
         self.admin_key = f"tests-{secrets.token_hex(24)}"
         self.log = folder / "serve.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.more: dict[str, str] = {}
 
     @property
     def environment(self) -> dict[str, str]:
-        return environment(TOKENHOUSE_DATA_DIR=str(self.data), TOKENHOUSE_ADMIN_KEY=self.admin_key)
+        own = {"TOKENHOUSE_DATA_DIR": str(self.data), "TOKENHOUSE_ADMIN_KEY": self.admin_key}
+        return environment(**own | self.more)
 
     def start(self, *arguments: str, wait: bool = True) -> Service:
         """Start it, in a process group of its own."""
-        command = [*COMMAND, *(arguments or ("serve",)), "--port", str(self.port)]
+        command = [*COMMAND, *(arguments or ("serve",))]
+        if "worker" not in arguments:
+            command += ["--port", str(self.port)]
         self.process = subprocess.Popen(
             command,
             cwd=self.folder,

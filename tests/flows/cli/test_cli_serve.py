@@ -89,15 +89,22 @@ def test_a_killed_group_leaves_postgresql_for_the_next_start(service):
     assert not service.answers()
 
 
-def test_what_cannot_be_served_is_refused_in_words(service):
-    done = service.run("serve", "--host", "0.0.0.0")
-    assert done.returncode == 1
-    assert "loopback" in done.stderr
+def test_what_cannot_be_served_is_refused_in_words(service, cli):
+    assert "loopback" in str(cli("serve", "--host", "0.0.0.0", status=1))
+    cli("serve", "--port", "http", status=2)
     with socket.create_server(("127.0.0.1", service.port)):
         done = service.run("serve", "--port", str(service.port))
     assert done.returncode == 1
     assert "--port" in done.stderr
-    assert service.run("serve", "--port", "http").returncode == 2
+
+
+def test_jobs_alone_on_an_external_database(service, cli):
+    service.more = cli.env
+    service.start("worker", wait=False)
+    until(lambda: "tokenhouse.jobs" in service.said(), 30, service.said)
+    assert service.postgres() is None
+    service.signal(signal.SIGTERM)
+    assert service.process.wait(25) == 0, service.said()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

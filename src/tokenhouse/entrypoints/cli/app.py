@@ -1,18 +1,20 @@
 """The tree of commands, and how a failure becomes words on stderr and an exit status."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from tokenhouse import __version__
 from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, imports, migrate, serve, sql, verify
 from tokenhouse.entrypoints.cli.demo.command import demo
-from tokenhouse.entrypoints.cli.output import explain
+from tokenhouse.entrypoints.cli.output import explain, give
 
 app = typer.Typer(
     name="tokenhouse",
     help="Self-hosted billing of tokens and credits for AI apps.",
     no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -28,6 +30,14 @@ app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
 app.add_typer(config.config, name="config")
+
+
+@app.callback()
+def main(version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False) -> None:
+    """Self-hosted billing of tokens and credits for AI apps."""
+    if version:
+        give(__version__)
+        raise typer.Exit
 
 
 def run() -> NoReturn:

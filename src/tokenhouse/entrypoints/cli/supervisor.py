@@ -28,7 +28,7 @@ _WATCH_SECONDS = 0.5
 _STEADY_SECONDS = 5.0  # a child that lived so long did start
 _MOST_BACK_OFF_SECONDS = 5.0
 _HOPELESS = 5  # failures in a row of a child that never started
-_KILL_AFTER_SECONDS = 3.0  # beyond the grace
+_KILL_AFTER_SECONDS = 5.0  # beyond the grace
 _BIND_SECONDS = 3.0
 
 

@@ -33,6 +33,7 @@ async def run(settings: Settings) -> None:
             name="tokenhouse jobs",
         ) as database:
             context = Context(database, ended.is_set)
+            log.info("jobs begin", tasks=[task.name for task in TASKS])
             async with asyncio.TaskGroup() as group:
                 for task in TASKS:
                     group.create_task(_repeat(task, context, ended), name=task.name)
