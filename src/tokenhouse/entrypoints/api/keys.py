@@ -11,8 +11,8 @@ from tokenhouse.domain import access
 from tokenhouse.domain.access.rules import authority_of, looks_like_a_secret
 from tokenhouse.domain.access.types import Authority, KeyFound
 from tokenhouse.infra.database import PLATFORM, Database
-from tokenhouse.infra.kernel.errors import TokenhouseError, Unauthorized
 from tokenhouse.infra.database.gather import Gather
+from tokenhouse.infra.kernel.errors import TokenhouseError, Unauthorized
 
 _SCHEME = b"bearer "
 _MOST_KEY_BYTES = 512

@@ -107,11 +107,11 @@ def schema(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {
         "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."}
     }
-    _rename(made)
     made["security"] = [{"key": []}]
     for item in made["paths"].values():
         for operation in item.values():
             _finish(operation)
+    _rename(made)
     return made
 
 

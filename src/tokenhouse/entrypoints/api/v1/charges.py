@@ -1,5 +1,6 @@
 """Charges: taking credits for what was used, and the receipts of it."""
 
+import time
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -36,6 +37,7 @@ from tokenhouse.infra.kernel.errors import Forbidden, NotFound, ValidationFailed
 
 routes = router("Charges")
 CHARGES = "/v1/charges"
+_AHEAD_SECONDS = 1.0  # what the app's clock may be ahead of ours
 _REPLAYED = (b"idempotency-replayed", b"true")
 _TYPE = (b"content-type", JSON_TYPE)
 
@@ -91,11 +93,7 @@ def order_of(
     ttl_seconds: int = 0,
 ) -> Order:
     """Make the order that a body asks for; `raw` is the body as it was sent."""
-    occurred_at = None
-    if body.occurred_at is not None:
-        if not call.platform:
-            raise Forbidden("Only platform keys may say when something was used. Leave out occurred_at.")
-        occurred_at = body.occurred_at.isoformat()
+    occurred_at = _used_at(call, body.occurred_at) if body.occurred_at is not None else None
     return Order(
         call.command(identity, raw, path),
         sort,
@@ -116,6 +114,16 @@ def order_of(
         False,
         not call.platform,
     )
+
+
+def _used_at(call: Call, at: datetime) -> str | None:
+    """Read when something was used, by the database's clock; None for now."""
+    if not call.platform:
+        raise Forbidden("Only platform keys may say when something was used. Leave out occurred_at.")
+    ahead = at.timestamp() - time.time() - call.runtime.database.skew_seconds
+    if ahead > _AHEAD_SECONDS:
+        raise ValidationFailed.of("occurred_at", "lies in the future; leave it out for now")
+    return at.isoformat() if ahead <= 0 else None
 
 
 async def charge(call: Call, body: ChargeBody) -> Done:

@@ -1,0 +1,46 @@
+"""The HTTP face on a real database, served from this process: one for all of its tests."""
+
+import uuid
+from dataclasses import replace
+
+import httpx2
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from http_face import Client, Description, serving
+from tokenhouse.infra.database.boot import grant_database
+
+
+@pytest.fixture(scope="session")
+def shared_database(postgres, template):
+    """One database for all tests over HTTP: each makes accounts of its own."""
+    name = f"t_http_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+        copied = sql.SQL("create database {} template tokenhouse_template").format(sql.Identifier(name))
+        connection.execute(copied)
+    with psycopg.connect(postgres.conninfo(name), autocommit=True) as connection:
+        grant_database(connection)
+    return replace(
+        template,
+        app_conninfo=make_conninfo(template.app_conninfo, dbname=name),
+        worker_conninfo=make_conninfo(template.worker_conninfo, dbname=name),
+        server=None,  # the session's own, which a service must not stop
+    )
+
+
+@pytest_asyncio.fixture(scope="session")
+async def face(shared_database):
+    """The address of a service that serves from this process."""
+    async with serving(shared_database) as base:
+        yield base
+
+
+@pytest_asyncio.fixture(scope="session")
+async def client(face):
+    """The platform's client; `client.by(key)` and `await client.key_of(account)` are others."""
+    async with httpx2.AsyncClient(base_url=face, timeout=30) as http:
+        description = Description((await http.get("/openapi.json")).json())
+        yield Client(http, description)
