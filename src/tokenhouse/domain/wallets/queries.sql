@@ -66,3 +66,8 @@ SELECT wallets.move_lots(%(bucket)s::smallint, %(moved_account)s::bigint[], %(mo
 -- enrol : nothing
 SELECT wallets.enrol(%(bucket)s::smallint, %(at)s::timestamptz, %(account_id)s::bigint, %(plan_id)s::text,
                      %(anchor)s::timestamptz, %(period_started_at)s::timestamptz, %(renews_at)s::timestamptz);
+
+-- end_lots : nothing
+-- Grants that are over from now on.
+SELECT wallets.end_lots(%(bucket)s::smallint, %(at)s::timestamptz, %(account_id)s::bigint, %(assets)s::smallint[],
+                        %(lots)s::bigint[]);

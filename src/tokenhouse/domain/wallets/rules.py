@@ -66,6 +66,11 @@ def first_period(plan: Plan, anchor: datetime, time_zone: str) -> tuple[datetime
     return period.start, period.end
 
 
+def lapse(wallets: Sequence[Wallet], at: datetime) -> Settlement:
+    """Say what time did to an account on no plan: expired grants lapse."""
+    return _settlement(wallets, (), None, at)
+
+
 def settle(
     wallets: Sequence[Wallet], enrolment: Enrolment, plan: Plan, assets: Mapping[str, int], at: datetime
 ) -> Settlement:
@@ -119,7 +124,7 @@ def change_plan(
 def _settlement(
     wallets: Sequence[Wallet],
     allowances: tuple[Allowance, ...],
-    renews_at: datetime,
+    renews_at: datetime | None,
     at: datetime,
     *,
     period: tuple[datetime, datetime] | None = None,
@@ -128,11 +133,12 @@ def _settlement(
     """Take what expired or is replaced, but never what a hold still needs."""
     now = at.timestamp()
     lapses: list[Lapse] = []
+    ended: list[tuple[Wallet, Lot]] = []
     due: dict[int, datetime | None] = {}
     for wallet in wallets:
         new = [allowance for allowance in allowances if allowance.asset_id == wallet.asset_id]
         free = wallet.available + sum(allowance.amount for allowance in new)
-        ends = [renews_at] + [a.expires_at for a in new if a.expires_at is not None]
+        ends = [end for end in (renews_at, *(a.expires_at for a in new)) if end is not None]
         for lot in sorted(wallet.lots, key=burn_order):
             over = lot.expires is not None and lot.expires <= now
             if not over and lot.id not in replaced:
@@ -146,5 +152,7 @@ def _settlement(
             if part < lot.remaining:
                 # Live holds count on it; it lapses when they have ended.
                 ends.append(at + _PINNED_RETRY)
-        due[wallet.asset_id] = min(ends)
-    return Settlement(period, allowances, tuple(lapses), due)
+                if not over:
+                    ended.append((wallet, lot))
+        due[wallet.asset_id] = min(ends, default=None)
+    return Settlement(period, allowances, tuple(lapses), due, tuple(ended))

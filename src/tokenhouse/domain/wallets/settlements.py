@@ -8,13 +8,14 @@ from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.types import OWN_ACT, EntryRow, LegRow, Party
 from tokenhouse.domain.wallets import rules, service
 from tokenhouse.domain.wallets.types import AllowanceLot, Enrolment, LotRow, Settlement, Wallet, WalletPosting
-from tokenhouse.infra.database import Tx, load_queries
+from tokenhouse.infra.database import Tx, arrays, load_queries
 from tokenhouse.infra.kernel.ids import uuid7
 
 _Q = load_queries(__file__)
 _ENROLMENT_OF = _Q.rows("enrolment_of", Enrolment)
 _ALLOWANCE_LOTS = _Q.rows("allowance_lots", AllowanceLot)
 _ENROL = _Q.nothing("enrol")
+_END_LOTS = _Q.nothing("end_lots")
 
 
 async def enrol(tx: Tx, catalog: Catalog, party: Party, plan_id: str, time_zone: str) -> None:
@@ -52,6 +53,15 @@ async def change_plan(tx: Tx, catalog: Catalog, party: Party, plan_id: str) -> N
     start, end = settlement.period or (enrolment.period_started_at, enrolment.renews_at)
     await _enrol(tx, party, plan.id, enrolment.anchor, start, end, at)
     await _post_settlement(tx, party, settlement, at, "plan", new_period=False)
+    if settlement.ended:
+        await tx.run(
+            _END_LOTS,
+            bucket=party.bucket,
+            at=at,
+            account_id=party.id,
+            assets=arrays.ints(wallet.asset_id for wallet, _ in settlement.ended),
+            lots=arrays.ints(lot.id for _, lot in settlement.ended),
+        )
 
 
 async def settle(tx: Tx, catalog: Catalog, party: Party) -> bool:
@@ -62,7 +72,12 @@ async def settle(tx: Tx, catalog: Catalog, party: Party) -> bool:
     expired = await ledger.expire_holds(tx, party.bucket, party.id)
     enrolment = await tx.first(_ENROLMENT_OF, bucket=party.bucket, account_id=party.id)
     if enrolment is None:
-        return bool(expired)
+        wallets = await _lock(tx, catalog, party, None)
+        if not any(wallet.due for wallet in wallets):
+            return bool(expired)
+        at = await ledger.now(tx)
+        await _post_settlement(tx, party, rules.lapse(wallets, at), at, "lapse")
+        return True
     plan = catalog.plans.get(enrolment.plan_id) or _withdrawn(enrolment.plan_id)
     wallets = await _lock(tx, catalog, party, plan if await ledger.now(tx) >= enrolment.renews_at else None)
     # Read again under the locks: another settlement may have come first.

@@ -195,13 +195,15 @@ class Allowance:
 class Settlement:
     """What time, or a change of plan, does to an account's wallets.
 
-    period: the new period's bounds where one begins. due: when time next changes each wallet, by asset.
+    period: the new period's bounds where one begins. due: when time next changes each wallet, by asset. ended: lots
+    that were replaced and are held still; they are over from now on.
     """
 
     period: tuple[datetime, datetime] | None
     allowances: tuple[Allowance, ...]
     lapses: tuple[Lapse, ...]
     due: dict[int, datetime | None]
+    ended: tuple[tuple[Wallet, Lot], ...] = ()
 
     @property
     def moves_credits(self) -> bool:

@@ -95,3 +95,15 @@ begin
   set plan_id = excluded.plan_id, anchor = excluded.anchor, period_started_at = excluded.period_started_at,
       renews_at = excluded.renews_at, changed_at = excluded.changed_at;
 end $$;
+
+-- Lets grants of an account end now, if they do not sooner.
+create or replace function wallets.end_lots(
+  p_bucket smallint, p_at timestamptz, p_account bigint, p_asset smallint[], p_lot bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_account]);
+  update wallets.lot l set expires_at = least(l.expires_at, p_at)
+  from unnest(p_asset, p_lot) e (asset_id, id)
+  where l.bucket = p_bucket and l.account_id = p_account and l.asset_id = e.asset_id and l.id = e.id;
+end $$;
