@@ -136,8 +136,14 @@ class Loader:
 
     async def _uses(self, commit: metering.GroupCommit, uses: list[Use], loaded: Loaded, total: int) -> None:
         """Carry out the uses of one bucket in order of time, leaving out the days that are done."""
-        last_of = {use.day: use for use in uses}
-        done = {day for day, use in last_of.items() if await self._is_done(use)}
+        acts: dict[date, dict[str, Use]] = defaultdict(dict)
+        for use in uses:  # the last of each sort that a day brings, for they are done in order
+            acts[use.day][""] = use
+            if use.held:
+                acts[use.day]["-capture"] = use
+            if _given_back(use):
+                acts[use.day]["-reverse"] = use
+        done = {day for day, last in acts.items() if await self._is_done(last)}
         todo = [use for use in uses if use.day not in done]
         loaded.uses += len(uses) - len(todo)
         self._tell("Uses", loaded.uses, total)
@@ -154,11 +160,14 @@ class Loader:
                     loaded.refused[outcome.detail] += 1
             self._tell("Uses", loaded.uses, total)
 
-    async def _is_done(self, last: Use) -> bool:
-        account = self._accounts[last.account]
+    async def _is_done(self, last: dict[str, Use]) -> bool:
         async with self._database.read(PLATFORM) as tx:
-            entry = await ledger.entry_of(tx, account.bucket, account.id, f"{self._prefix}-{last.name}")
-        return entry is not None
+            for act, use in last.items():
+                account = self._accounts[use.account]
+                key = f"{self._prefix}-{use.name}{act}"
+                if await ledger.entry_of(tx, account.bucket, account.id, key) is None:
+                    return False
+        return True
 
     def _order(self, use: Use) -> Order:
         path = "/v1/holds" if use.held else "/v1/charges"
@@ -199,8 +208,7 @@ class Loader:
 
     async def _give_back(self, uses: Sequence[Use], outcomes: Sequence[Done | TokenhouseError]) -> None:
         for use, outcome in zip(uses, outcomes, strict=True):
-            chosen = (use.day.toordinal() * 97 + use.number) % _REVERSED_EVERY == 0
-            if not chosen or not isinstance(outcome, Done) or outcome.receipt is None or not outcome.receipt.amount:
+            if not _given_back(use) or not isinstance(outcome, Done):
                 continue
             body = {"reason": "The answer never came"}
             command = self._command(
@@ -227,6 +235,12 @@ class Loader:
 
 def _party(account: Account) -> Party:
     return Party(account.id, account.bucket, account.external_id)
+
+
+def _given_back(use: Use) -> bool:
+    """Whether a use is one of the few whose charge is reversed."""
+    chosen = (use.day.toordinal() * 97 + use.number) % _REVERSED_EVERY == 0
+    return chosen and not use.held and use.body.get("operation") != "avatar_upload"
 
 
 def parsed_day(text: str) -> date:
