@@ -1,0 +1,123 @@
+"""Spoilt requests, by the thousand, on raw sockets: none may crash the service, none may be answered with a 500."""
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import suppress
+
+from soak.client import Reply, read_reply
+from soak.corpus import Seed, collect
+from soak.mutate import Case, spoil
+from soak.stage import Say, Stage, dice_of, opened
+
+_CALLERS = 8
+_ANSWER_SECONDS = 10.0
+_SILENCE_SECONDS = 0.5  # what is not whole need not be answered
+_MOST_FINDINGS = 20
+_SERVER_ERRORS_ALLOWED = {501, 503, 505}
+_LEAKS = (b"Traceback", b"psycopg", b"site-packages", b'.py"', b"SELECT ", b"th_owner")
+
+
+async def run(seed: int, seconds: float, say: Say) -> tuple[list[str], str]:
+    """Return what was found wrong, and a line on what was done."""
+    async with opened(wallets=200, workers=2) as stage:
+        seeds = await collect(stage)
+        fuzz = Fuzz(stage, seed, seeds, time.monotonic() + seconds)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(fuzz.watch(say))
+            callers = [group.create_task(fuzz.caller(number)) for number in range(_CALLERS)]
+            await asyncio.wait(callers)
+            watching.cancel()
+        said = stage.service.log.read_text("utf-8", "replace")
+        for word in ("Traceback", "request failed"):
+            if word in said:
+                stage.find(f"{word!r} stands {said.count(word)} times in {stage.service.log}")
+        await stage.prove()
+        told = ", ".join(f"{status} × {count:,}" for status, count in sorted(fuzz.answers.items()))
+        return stage.findings, f"{sum(fuzz.answers.values()):,} spoilt requests from {len(seeds)}; answered {told}"
+
+
+class Fuzz:
+    """Callers that send spoilt requests, each from its own dice."""
+
+    def __init__(self, stage: Stage, seed: int, seeds: list[Seed], deadline: float) -> None:
+        self.answers: Counter[str] = Counter()
+        self._stage = stage
+        self._seed = seed
+        self._seeds = seeds
+        self._deadline = deadline
+
+    async def caller(self, number: int) -> None:
+        """Send until the time is over, or until there is enough to look at."""
+        connection = _Connection(self._stage.service.host, self._stage.service.port)
+        count = 0
+        while time.monotonic() < self._deadline and len(self._stage.findings) < _MOST_FINDINGS:
+            count += 1
+            dice = dice_of(self._seed, "fuzz", number, count)
+            case = spoil(dice.choice(self._seeds), dice, self._stage.service.admin_key)
+            reply = await connection.send(case)
+            self.answers[str(reply.status) if reply else "closed or silent"] += 1
+            if wrong := _wrong(case, reply):
+                shown = case.raw.replace(self._stage.service.admin_key.encode(), b"KEY")
+                self._stage.find(
+                    f"{wrong}: {case.level} {shown[:1500]!r} ({len(shown)} bytes) was answered with {reply}"
+                )
+        await connection.close()
+
+    async def watch(self, say: Say) -> None:
+        """See that it serves others meanwhile."""
+        while True:
+            await asyncio.sleep(1)
+            say(f"fuzz: {sum(self.answers.values()):,} requests, {len(self._stage.findings)} findings")
+            began = time.monotonic()
+            if not await asyncio.to_thread(self._stage.service.ready):
+                self._stage.find(f"not ready for others, asked {time.monotonic() - began:.1f} s")
+
+
+def _wrong(case: Case, reply: Reply | None) -> str | None:
+    """Say what is wrong with an answer, if anything."""
+    if reply is None:
+        return "no answer" if case.strict else None
+    if reply.status >= 500 and reply.status not in _SERVER_ERRORS_ALLOWED:
+        return f"a {reply.status}"
+    if reply.status >= 400 and any(leak in reply.body for leak in _LEAKS):
+        return "a leak"
+    api = b" /v1/" in case.raw or b" /api/" in case.raw
+    if case.strict and api and reply.status >= 400 and not (reply.json or {}).get("code"):
+        return "a refusal without a code"
+    return None
+
+
+class _Connection:
+    """A raw connection; kept as long as what was sent over it was proper HTTP."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._place = (host, port)
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def send(self, case: Case) -> Reply | None:
+        """Send a case; None where nothing whole came back."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(*self._place)
+        reader, writer = self._streams
+        reply = None
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS if case.strict else _SILENCE_SECONDS):
+                writer.write(case.raw)
+                if not case.strict and writer.can_write_eof():
+                    await writer.drain()
+                    writer.write_eof()
+                reply = await read_reply(reader)
+        except (OSError, EOFError, ValueError, TimeoutError, asyncio.LimitOverrunError):
+            await self.close()
+        if not case.strict or (reply is not None and reply.headers.get("connection") == "close"):
+            await self.close()
+        return reply
+
+    async def close(self) -> None:
+        """Close it, if it is open."""
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            streams[1].close()
+            with suppress(OSError):
+                await streams[1].wait_closed()
