@@ -102,7 +102,7 @@ bench: install ## Measure the service on this machine
 	@$(BIN)/python -m bench
 
 .PHONY: soak
-soak: install ## Run a long mixed load with crashes and check the books
+soak: dev ## Run a long mixed load with crashes and check the books
 	@$(BIN)/python -m soak
 
 .PHONY: docs
