@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from tokenhouse.domain.metering import pricing, service
 from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
-from tokenhouse.domain.metering.types import Character, Order, Terms
+from tokenhouse.domain.metering.types import Character, Order, Spendable, Terms
 from tokenhouse.infra.database import Actor, Database
 from tokenhouse.infra.database.gather import Gather
+from tokenhouse.infra.kernel.errors import TokenhouseError
 
 _Key = tuple[str, int, int | str, int]
 """("wallet", bucket, account, asset), ("model" or "character", bucket, the app's id, 0)."""
@@ -31,6 +32,18 @@ class Checks:
 
     async def check(self, order: Order) -> Verdict:
         """Say whether the order could be paid. Raises what a charge would, except for a lack of tokens."""
+        verdict = None
+        try:
+            verdict = await self._look(order)
+        except TokenhouseError:
+            if not await self._group_commit.renew():
+                raise
+        while verdict is None:
+            verdict = await self._look(order)
+        return verdict
+
+    async def _look(self, order: Order) -> Verdict | None:
+        """Look by the catalog last seen; None where another was in force, which is then seen."""
         rates = await self._group_commit.rates()
         party = order.command.party
         asset_id = pricing.asset_of(rates.catalog, order)
@@ -46,15 +59,19 @@ class Checks:
                 characters[order.character_id] = character
         required = pricing.price(rates.catalog, models, characters, order).amount
         key: _Key = ("wallet", party.bucket, party.id, asset_id)
-        available, due = await self._spendable(key)
-        if due:
+        wallet = await self._spendable(key)
+        if wallet.due:
             await settle_account(self._database, rates.catalog, party)
-            available, _ = await self._spendable(key)
-        return Verdict(available >= required, required, available)
+            wallet = await self._spendable(key)
+        if wallet.catalog_version != rates.catalog.version:
+            await self._group_commit.reload()
+            return None
+        return Verdict(wallet.available >= required, required, wallet.available)
 
-    async def _spendable(self, key: _Key) -> tuple[int, bool]:
+    async def _spendable(self, key: _Key) -> Spendable:
         found = await self._gather.get(key)
-        return found if isinstance(found, tuple) else (0, False)
+        assert isinstance(found, Spendable)  # noqa: S101 - _load answers for every wallet
+        return found
 
     async def _load(self, keys: Sequence[_Key]) -> Mapping[_Key, object]:
         found: dict[_Key, object] = {}
@@ -62,8 +79,7 @@ class Checks:
         async with self._database.transaction(Actor((0,), teller=True)) as tx:
             if wallets:
                 rows = await service.spendable(tx, [(key[1], int(key[2]), key[3]) for key in wallets])
-                for bucket, owner, asset, available, due in rows:
-                    found["wallet", bucket, owner, asset] = (available, due)
+                found.update({("wallet", row.bucket, row.owner_id, row.asset_id): row for row in rows})
             for bucket in {key[1] for key in keys if key[0] != "wallet"}:
                 named = [key for key in keys if key[1] == bucket]
                 models, characters = await service.find_models(

@@ -50,7 +50,7 @@ class _Job:
     def __init__(self, order: AnyOrder, future: "asyncio.Future[Done]") -> None:
         self.order = order
         self.future = future
-        self.settled = False
+        self.settled = 0
         self.unearned = False
         self.tries = 0
 
@@ -105,18 +105,23 @@ class GroupCommit:
         async with self._database.read(PLATFORM) as tx:
             self._rates = service.Rates(await catalogs.load(tx))
 
+    async def renew(self) -> bool:
+        """Read the catalog again where another is in force than was last seen; says whether."""
+        seen = (await self.rates()).catalog.version
+        async with self._database.read(PLATFORM) as tx:
+            if await tx.one(service.CATALOG_VERSION) == seen:
+                return False
+        await self.reload()
+        return True
+
     async def submit(self, order: AnyOrder) -> Done:
         """Carry out one order. Raises its refusal, or Unavailable where the queue is full or the database away."""
         return await self._enqueue(order)
 
     async def submit_all(self, orders: Iterable[AnyOrder]) -> list[Done | TokenhouseError]:
-        """Carry out orders, in order for each account; an outcome each. Only what is everybody's fault is raised."""
-        futures = [self._enqueue(order) for order in orders]
-        outcomes = await asyncio.gather(*futures, return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, TokenhouseError):
-                raise outcome
-        return outcomes  # type: ignore[return-value] # checked above
+        """Carry out orders, in order for each account; an outcome each, whatever it is that refused one."""
+        outcomes = await asyncio.gather(*[self._enqueue(order) for order in orders], return_exceptions=True)
+        return [one if isinstance(one, Done | TokenhouseError) else _failure(one) for one in outcomes]
 
     async def close(self) -> None:
         """Take no more orders and let those under way end."""
@@ -188,8 +193,7 @@ class GroupCommit:
                 todo[:0] = self._after_refusal(jobs, error)
             else:
                 if left:
-                    await self._settle(left)
-                    todo.insert(0, left)
+                    todo.insert(0, await self._settle(left))
 
     def _after_refusal(self, jobs: "list[_Job]", error: Exception) -> "list[list[_Job]]":
         """Say how to go on after the database refused a batch: all again, one by one, or not at all."""
@@ -217,13 +221,18 @@ class GroupCommit:
         rates = await self.rates()
         named: list[tuple[AnyOrder, int]] = []
         live: list[_Job] = []
+        refused: list[tuple[_Job, TokenhouseError]] = []
         for job in jobs:
             try:
                 named.append((job.order, pricing.asset_of(rates.catalog, job.order)))
             except TokenhouseError as refusal:
-                _fail([job], refusal)
+                refused.append((job, refusal))
             else:
                 live.append(job)
+        if refused and await self.renew():
+            return await self._attempt(bucket, lane, jobs)
+        for job, reason in refused:
+            _fail([job], reason)
         if not live:
             return []
         actor = Actor(tuple({job.order.command.party.id for job in live}), teller=True)
@@ -312,14 +321,16 @@ class GroupCommit:
                 job.future.set_result(outcome)
         return left
 
-    async def _settle(self, jobs: "list[_Job]") -> None:
-        """Let time do its part to the accounts of these orders, each in a transaction of its own."""
+    async def _settle(self, jobs: "list[_Job]") -> "list[_Job]":
+        """Let time do its part to the accounts of these orders, each in a transaction of its own; return the orders."""
         rates = await self.rates()
         parties = {job.order.command.party.id: job.order.command.party for job in jobs}
         for party in parties.values():
             await settle_account(self._database, rates.catalog, party)
         for job in jobs:
-            job.settled = True
+            job.settled += 1
+        _fail([job for job in jobs if job.settled > _TRIES], Unavailable("The wallet is not settled. Retry."))
+        return [job for job in jobs if job.settled <= _TRIES]
 
 
 async def settle_account(database: Database, catalog: Catalog, party: Party) -> None:
@@ -374,6 +385,13 @@ class _Bucket:
         """Let the accounts of a batch be taken again."""
         self.busy.difference_update([job.order.command.party.id for job in batch])
         self.under_way -= len(batch)
+
+
+def _failure(error: BaseException) -> TokenhouseError:
+    """Make an order's unexpected error an outcome of its own."""
+    failure = TokenhouseError("This charge could not be carried out. Look at its figures, or retry with the same key.")
+    failure.__cause__ = error
+    return failure
 
 
 def _fail(jobs: Iterable[_Job], error: BaseException) -> None:

@@ -79,17 +79,21 @@ LIMIT %(most)s::integer;
 
 -- spendable : Spendable*
 -- What wallets have to spend, read without a lock; what expired holds set aside is free again.
-SELECT a.bucket::integer AS bucket, a.owner_id, a.asset_id::integer AS asset_id,
-       a.balance - CASE WHEN a.held = 0 THEN 0 ELSE a.held - coalesce((
+SELECT w.bucket::integer AS bucket, w.owner_id, w.asset_id::integer AS asset_id,
+       coalesce(a.balance, 0) - CASE WHEN coalesce(a.held, 0) = 0 THEN 0 ELSE a.held - coalesce((
          SELECT sum(h.amount) FROM ledger.hold AS h
          WHERE h.bucket = a.bucket AND h.account_id = a.owner_id AND h.asset_id = a.asset_id AND h.state = 'live'
            AND h.expires_at <= clock_timestamp()), 0)::bigint END AS available,
-       coalesce(a.due_at <= clock_timestamp(), false) AS due
+       coalesce(a.due_at <= clock_timestamp(), false) AS due,
+       (SELECT coalesce(max(v.id), 0) FROM catalog.version AS v) AS catalog_version
 FROM unnest(%(bucket)s::smallint[], %(owner)s::bigint[], %(asset)s::smallint[]) AS w (bucket, owner_id, asset_id)
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
   SELECT x.* FROM ledger.account AS x
   WHERE x.bucket = w.bucket AND x.owner_id = w.owner_id AND x.asset_id = w.asset_id AND x.role = 'wallet' LIMIT 1
-) AS a;
+) AS a ON true;
+
+-- catalog_version : int
+SELECT coalesce(max(v.id), 0) AS version FROM catalog.version AS v;
 
 -- reversed : Reversed
 -- What of a charge was given back so far.

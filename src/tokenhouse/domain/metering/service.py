@@ -38,6 +38,7 @@ _RECEIPTS_OF = _Q.rows("receipts_of", UUID)
 _SPENDABLE = _Q.rows("spendable", Spendable)
 TERMS_OF = _Q.rows("terms_of", list)
 _FOUND_MODELS = _Q.rows("found_models", ModelColumns)
+CATALOG_VERSION = _Q.rows("catalog_version", int)
 
 
 class Rates:
@@ -273,15 +274,14 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
     }
 
 
-async def spendable(tx: Tx, wanted: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int, int, bool]]:
-    """Read what wallets (bucket, owner, asset) have to spend: the same with credits available and if one is due."""
-    rows = await tx.all(
+async def spendable(tx: Tx, wanted: Sequence[tuple[int, int, int]]) -> list[Spendable]:
+    """Read what wallets (bucket, owner, asset) have to spend."""
+    return await tx.all(
         _SPENDABLE,
         bucket=arrays.ints(bucket for bucket, _, _ in wanted),
         owner=arrays.ints(owner for _, owner, _ in wanted),
         asset=arrays.ints(asset for _, _, asset in wanted),
     )
-    return [(row.bucket, row.owner_id, row.asset_id, row.available, row.due) for row in rows]
 
 
 async def find_models(
@@ -289,8 +289,7 @@ async def find_models(
 ) -> tuple[dict[str, Terms], dict[str, Character]]:
     """Return what uses of models and of characters' models need to know, by the app's ids, without a lock."""
     found = await tx.one(_FOUND_MODELS, model=arrays.texts(models), character=arrays.texts(characters))
-    missing = kept.missing(bucket, found)
-    if missing:
+    while missing := kept.missing(bucket, found):  # again: those kept before may have made room
         rows = await tx.one(TERMS_OF, bucket=bucket, models=arrays.ints(missing))
         kept.keep(bucket, rows or ())
     return kept.found(bucket, found)

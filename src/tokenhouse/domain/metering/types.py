@@ -325,13 +325,14 @@ class ReceiptRow:
 
 @dataclass(frozen=True, slots=True)
 class Spendable:
-    """What a wallet has to spend. due: time has something to do to it first."""
+    """What a wallet has to spend; none at all has nothing. due: time has something to do to it first."""
 
     bucket: int
     owner_id: int
     asset_id: int
     available: int
     due: bool
+    catalog_version: int
 
 
 @dataclass(frozen=True, slots=True)
