@@ -11,14 +11,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tokenhouse import __version__
 
-_CHOICE = re.compile(r"<!-- if key -->(.*?)<!-- else -->(.*?)<!-- end -->", re.DOTALL)
+_IF_KEY = re.compile(r"<!-- if key -->(.*?)<!-- end -->", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
 
 def mount(app: FastAPI, *, has_admin_key: bool) -> None:
     """Serve `/`. has_admin_key: whether the settings name a platform key."""
     template = files(__package__).joinpath("templates/home.html").read_text()
-    template = _CHOICE.sub(r"\1" if has_admin_key else r"\2", template)
+    template = _IF_KEY.sub(r"\1" if has_admin_key else "", template)
     policy = _policy(template)
 
     async def home(request: Request) -> Response:
