@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 import httpx2
+import jsonschema_rs
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
@@ -79,12 +80,25 @@ async def test_the_description_is_whole(client):
                 for name in re.findall(r"#/components/schemas/(\w+)", schema):
                     shape = document["components"]["schemas"][name]
                     assert shape.get("examples") or name == "NoBody", f"{name} has no example"
+            for shape in _shapes(document, operation["responses"][good[0]]):
+                judge = jsonschema_rs.validator_for({**shape, "components": document["components"]})
+                assert shape["examples"], (method, path)
+                judge.validate(shape["examples"][0])
             for described in operation["responses"].values():
                 for content in described.get("content", {}).values():
                     assert content.get("schema") or path == "/metrics", (method, path)
     assert len(set(names)) == len(names)
     references = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
     assert references <= document["components"]["schemas"].keys()
+
+
+def _shapes(document, response):
+    """What an answer's schema names, a list's items for a list."""
+    for content in response.get("content", {}).values():
+        schema = content.get("schema", {})
+        reference = schema.get("$ref") or schema.get("items", {}).get("$ref")
+        if reference:
+            yield document["components"]["schemas"][reference.rpartition("/")[2]]
 
 
 async def test_the_figures(client):

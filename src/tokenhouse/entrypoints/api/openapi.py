@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from starlette.responses import Response
 
 from tokenhouse import __version__
+from tokenhouse.entrypoints.api.examples import EXAMPLES, page_of
 from tokenhouse.entrypoints.api.reference import CompatProblem, Problem
 from tokenhouse.entrypoints.api.v1.batch import BatchBody
 
@@ -112,6 +113,7 @@ def schema(app: FastAPI) -> dict[str, Any]:
         for operation in item.values():
             _finish(operation)
     _rename(made)
+    _show(made["components"]["schemas"])
     return made
 
 
@@ -126,6 +128,14 @@ def _rename(made: dict[str, Any]) -> None:
         reference = one.get("$ref")
         if isinstance(reference, str):
             one["$ref"] = "#/components/schemas/" + nouns[reference.rpartition("/")[2]]
+
+
+def _show(schemas: dict[str, Any]) -> None:
+    """Give each answer its example."""
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+        if f"{name}Page" in schemas:
+            schemas[f"{name}Page"]["examples"] = [page_of(example)]
 
 
 def _objects(value: object) -> Iterator[dict[str, Any]]:

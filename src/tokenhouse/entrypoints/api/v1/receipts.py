@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from tokenhouse.domain.metering import receipt_of
 from tokenhouse.domain.metering.types import Receipt, ReceiptRow
@@ -29,37 +29,6 @@ class ShareOut(Answer):
 
 class ReceiptOut(Answer):
     """What one charge did: what was taken, from which grants, at which price, and who earned by it."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "01980f7a-6f0b-7c11-9d0e-5a3c2f1b7e42",
-                    "account_id": "u-42",
-                    "user_id": None,
-                    "credit_type": "general",
-                    "amount": 5,
-                    "balance": 249_995,
-                    "operation": "chat",
-                    "rate_card_version": None,
-                    "model_id": "m-1",
-                    "character_id": None,
-                    "usage_type": "chat",
-                    "hold_id": None,
-                    "grants": [{"id": "17", "amount": 5}],
-                    "earnings": [{"account_id": "c-7", "model_id": "m-1", "nano_usd": 500_000, "usd": "0.0005"}],
-                    "quantity": None,
-                    "upstream_model": None,
-                    "provider": None,
-                    "cost_nano_usd": None,
-                    "cost_usd": None,
-                    "metadata": {"conversation": "c-7"},
-                    "occurred_at": "2030-01-31T12:00:00Z",
-                    "created_at": "2030-01-31T12:00:00Z",
-                }
-            ]
-        }
-    )
 
     id: str
     account_id: str
