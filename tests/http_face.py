@@ -66,7 +66,7 @@ class Reply:
         self.headers = answer.headers
         self.body = answer.content
         self.kind = answer.headers.get("content-type", "").partition(";")[0]
-        self.json: Any = json.loads(self.body) if "json" in self.kind else None
+        self.json: Any = json.loads(self.body) if "json" in self.kind and self.body else None
 
     @property
     def exact(self) -> Any:

@@ -259,6 +259,8 @@ async def test_unknown_paths_and_methods(client):
         ("OPTIONS", "/v1/accounts/x/api-keys", "GET, POST"),
         ("POST", "/v1/models/x", "DELETE, GET, PATCH"),
         ("PUT", "/api/deduct-token", "POST"),
+        ("OPTIONS", "/v1/charges/batch", "POST"),
+        ("DELETE", "/livez", "GET"),
     ):
         reply = await client.call(method, path)
         is_problem(reply, 405, "method_not_allowed")

@@ -25,6 +25,13 @@ async def test_a_request_id_is_kept_or_made(client):
     assert (refused.headers["x-request-id"], refused.json["request_id"]) == ("mine", "mine")
 
 
+async def test_head_answers_as_get_without_the_body(client):
+    for path in ("/", "/livez", "/v1/models", "/docs", "/openapi.json"):
+        whole, head = await client.get(path), await client.call("HEAD", path)
+        assert (head.status, head.body, head.kind) == (200, b"", whole.kind)
+    assert (await client.call("HEAD", "/v1/check")).status == 405
+
+
 async def test_the_first_page_for_people_and_for_programs(client):
     page = await client.get("/", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.kind == "text/html"

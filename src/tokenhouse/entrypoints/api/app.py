@@ -81,9 +81,8 @@ async def _unrouted(request: Request, error: Exception) -> Response:
 
 def _methods(request: Request) -> list[str]:
     """List the methods of a path over all the routes that share it."""
-    found: set[str] = set()
+    path = request.scope["path"]
     routes = [route for noun in _NOUNS for route in noun.routes] + list(request.app.routes)
-    for route in routes:
-        if isinstance(route, Route) and route.path_regex.match(request.scope["path"]):
-            found |= route.methods or set()
-    return sorted(found)
+    found = [route for route in routes if isinstance(route, Route) and route.path_regex.match(path)]
+    named = [route for route in found if route.path == path]
+    return sorted({method for route in named or found for method in route.methods or ()})
