@@ -99,6 +99,14 @@ per_use_usd = "0"
 per_credit_usd = "0.000000003"
 
 [[earnings_policy]]
+id = "steps"
+per_use_usd = "0.000000007"
+per_credit_usd = "0.000000003"
+tiers = [{ uses = 2, multiplier = "1.5" }, { uses = 5, multiplier = "2.5" }]
+type_multipliers = { chat = "0.8", other = "0.6" }
+earn_on = ["allowance", "top_up", "bonus"]
+
+[[earnings_policy]]
 id = "steep"
 per_use_usd = "0"
 per_credit_usd = "9000000000"
@@ -335,16 +343,18 @@ class Economy:
         return found.state
 
 
-def pass_time(admin: psycopg.Connection, passed: timedelta) -> None:
-    """Let time pass for everybody: all that is stored lies so much further back. The books keep their sums."""
+def pass_time(admin: psycopg.Connection, passed: timedelta, accounts: list[int] | None = None) -> None:
+    """Let time pass, for everybody or these: what is stored lies so much further back; the books keep their sums."""
+    given = {"passed": passed, "accounts": accounts}
     with admin.transaction():
-        for table, columns in (
-            ("wallets.enrolment", ("anchor", "period_started_at", "renews_at", "changed_at")),
-            ("wallets.lot", ("expires_at", "period_started_at", "created_at")),
-            ("ledger.account", ("due_at", "created_at", "last_spent_at")),
-            ("ledger.hold", ("expires_at", "created_at", "ended_at")),
+        for table, owner, columns in (
+            ("wallets.enrolment", "account_id", ("anchor", "period_started_at", "renews_at", "changed_at")),
+            ("wallets.lot", "account_id", ("expires_at", "period_started_at", "created_at")),
+            ("ledger.account", "owner_id", ("due_at", "created_at", "last_spent_at")),
+            ("ledger.hold", "account_id", ("expires_at", "created_at", "ended_at")),
         ):
             sets = ", ".join(f"{column} = {column} - %(passed)s" for column in columns)
-            admin.execute(f"update {table} set {sets}", {"passed": passed})
+            theirs = f"%(accounts)s::bigint[] is null or {owner} = any(%(accounts)s)"
+            admin.execute(f"update {table} set {sets} where {theirs}", given)
         # A renewal's key names the start of its period, which has moved.
         admin.execute("update ledger.entry set key = ' passed ' || id where kind = 'renewal'")
