@@ -2,6 +2,9 @@
 
 create schema wallets;
 
+create domain wallets.source as text
+  check (value in ('allowance', 'top_up', 'gift', 'refund', 'bonus', 'promotion', 'adjustment'));
+
 create sequence wallets.lot_id;
 
 -- A grant. remaining + lapsed + what was spent = amount; spending a grant is a transfer that names it (lot_id).
@@ -10,8 +13,7 @@ create table wallets.lot (
   account_id        bigint not null,
   asset_id          smallint not null,
   id                bigint not null,
-  source            text not null check (source in
-                    ('allowance', 'top_up', 'gift', 'refund', 'bonus', 'promotion', 'adjustment')),
+  source            wallets.source not null,
   amount            bigint not null check (amount > 0),
   remaining         bigint not null check (remaining between 0 and amount),
   lapsed            bigint not null default 0 check (lapsed between 0 and amount),

@@ -2,6 +2,9 @@
 
 create schema metering;
 
+create domain metering.usage_kind as text check (value in ('charge', 'capture', 'report'));
+create domain metering.usage_type as text check (value in ('chat', 'image_generation', 'other'));
+
 -- amount: credits charged. credits: what counts as use and earns (a reported use charges nothing). counted: a use of
 -- an owned model by somebody else, which tiers and analytics count. earners: whose use it counts as, those who got
 -- nothing by it included. reason: why nothing was earned.
@@ -10,9 +13,9 @@ create table metering.usage (
   id             uuid not null,
   account_id     bigint not null,
   asset_id       smallint not null,
-  kind           text not null check (kind in ('charge', 'capture', 'report')),
+  kind           metering.usage_kind not null,
   counted        boolean not null,
-  usage_type     text not null check (usage_type in ('chat', 'image_generation', 'other')),
+  usage_type     metering.usage_type not null,
   amount         bigint not null check (amount >= 0),
   credits        bigint not null check (credits >= 0),
   balance_after  bigint not null,

@@ -49,9 +49,9 @@ language plpgsql as $$
 begin
   with locked as materialized (
     select a.owner_id, a.asset_id, a.id, a.balance, a.held, coalesce(a.due_at <= clock_timestamp(), false) as due
-    from unnest(p_owner, p_asset) w (owner_id, asset_id)
+    from unnest(p_owner) with ordinality n (_, i)
     join ledger.account a
-      on a.bucket = p_bucket and a.owner_id = w.owner_id and a.asset_id = w.asset_id and a.role = 'wallet'
+      on a.bucket = p_bucket and a.owner_id = p_owner[i] and a.asset_id = p_asset[i] and a.role = 'wallet'
     order by a.owner_id, a.asset_id
     for no key update of a
   )
@@ -74,14 +74,19 @@ end $$;
 
 -- What was already done under these keys: a JSON array of [account, key, id, kind, fingerprint, answer].
 create or replace function ledger.read_entries(p_bucket smallint, p_account bigint[], p_key text[]) returns json
-language sql stable as $$
+language plpgsql stable as $$
+declare
+  v_rows json;
+begin
   select json_agg(json_build_array(e.account_id, e.key, e.id, e.kind, encode(e.fingerprint, 'hex'), e.answer))
-  from unnest(p_account, p_key) k (account_id, key)
+  into v_rows
+  from unnest(p_key) with ordinality n (_, i)
   -- limit: the keys must lead the join, also while the planner still takes the table for an empty one
   cross join lateral (
-    select * from ledger.entry x where x.bucket = p_bucket and x.account_id = k.account_id and x.key = k.key limit 1
-  ) e
-$$;
+    select * from ledger.entry x where x.bucket = p_bucket and x.account_id = p_account[i] and x.key = p_key[i] limit 1
+  ) e;
+  return v_rows;
+end $$;
 
 -- Locks holds in key order: a JSON array of [id, account, asset, amount, state, over, details].
 create or replace function ledger.read_holds(p_bucket smallint, p_id uuid[]) returns json
@@ -119,21 +124,21 @@ declare
   v_count bigint;
 begin
   insert into ledger.entry (bucket, account_id, key, id, kind, fingerprint, answer, recorded_at)
-  select p_bucket, e.account_id, e.key, e.id, e.kind, decode(e.fingerprint, 'hex'), e.answer::json, p_at
-  from unnest(p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer)
-    e (account_id, key, id, kind, fingerprint, answer);
+  select p_bucket, p_entry_account[i], p_entry_key[i], p_entry_id[i], p_entry_kind[i],
+         decode(p_entry_fingerprint[i], 'hex'), p_entry_answer[i]::json, p_at
+  from unnest(p_entry_id) with ordinality n (_, i);
   insert into ledger.transfer (bucket, entry_id, leg, kind, asset_id, debit_id, credit_id, amount, owner_id, lot_id,
                                recorded_at)
-  select p_bucket, t.entry_id, t.leg, t.kind, t.asset_id, t.debit_id, t.credit_id, t.amount, t.owner_id, t.lot_id, p_at
-  from unnest(p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner,
-              p_leg_lot)
-    t (entry_id, leg, kind, asset_id, debit_id, credit_id, amount, owner_id, lot_id);
+  select p_bucket, p_leg_entry[i], p_leg[i], p_leg_kind[i], p_leg_asset[i], p_leg_debit[i], p_leg_credit[i],
+         p_leg_amount[i], p_leg_owner[i], p_leg_lot[i], p_at
+  from unnest(p_leg_entry) with ordinality n (_, i);
   update ledger.account a
-  set balance = a.balance + d.balance, held = a.held + d.held, spent = a.spent + d.spent,
-      last_spent_at = case when d.spent > 0 then p_at else a.last_spent_at end
-  from unnest(p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent)
-    d (owner_id, asset_id, balance, held, spent)
-  where a.bucket = p_bucket and a.owner_id = d.owner_id and a.asset_id = d.asset_id and a.role = 'wallet';
+  set balance = a.balance + p_wallet_balance[i], held = a.held + p_wallet_held[i],
+      spent = a.spent + p_wallet_spent[i],
+      last_spent_at = case when p_wallet_spent[i] > 0 then p_at else a.last_spent_at end
+  from unnest(p_wallet_owner) with ordinality n (_, i)
+  where a.bucket = p_bucket and a.owner_id = p_wallet_owner[i] and a.asset_id = p_wallet_asset[i]
+    and a.role = 'wallet';
   get diagnostics v_count = row_count;
   if v_count <> coalesce(array_length(p_wallet_owner, 1), 0) then
     raise exception 'a wallet is missing' using errcode = 'TH409';
@@ -166,9 +171,9 @@ begin
     return;
   end if;
   update ledger.account a
-  set balance = a.balance + d.nanos
-  from unnest(p_earner, p_nanos) d (owner_id, nanos)
-  where a.bucket = p_bucket and a.owner_id = d.owner_id and a.asset_id = 0 and a.role = 'earnings';
+  set balance = a.balance + p_nanos[i]
+  from unnest(p_earner) with ordinality n (_, i)
+  where a.bucket = p_bucket and a.owner_id = p_earner[i] and a.asset_id = 0 and a.role = 'earnings';
   get diagnostics v_count = row_count;
   if v_count <> array_length(p_earner, 1) then
     raise exception 'an earnings account is missing' using errcode = 'TH409';

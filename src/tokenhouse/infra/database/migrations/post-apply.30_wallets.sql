@@ -8,14 +8,14 @@ create or replace function wallets.read_lots(
 )
 language plpgsql stable as $$
 begin
-  select array_agg(w.account_id), array_agg(w.asset_id), array_agg(l.id), array_agg(l.remaining), array_agg(l.source),
+  select array_agg(l.account_id), array_agg(l.asset_id), array_agg(l.id), array_agg(l.remaining), array_agg(l.source),
          array_agg(l.priority), array_agg(date_part('epoch', l.expires_at))
   into accounts, assets, ids, lefts, sources, priorities, expiries
-  from unnest(p_account, p_asset) w (account_id, asset_id)
+  from unnest(p_account) with ordinality n (_, i)
   -- offset: the wallets must lead the join, also while the planner still takes the table for an empty one
   cross join lateral (
     select * from wallets.lot x
-    where x.bucket = p_bucket and x.account_id = w.account_id and x.asset_id = w.asset_id and x.remaining > 0 offset 0
+    where x.bucket = p_bucket and x.account_id = p_account[i] and x.asset_id = p_asset[i] and x.remaining > 0 offset 0
   ) l;
 end $$;
 
@@ -41,9 +41,9 @@ declare
   v_count bigint;
 begin
   update wallets.lot l
-  set remaining = l.remaining + d.remaining, lapsed = l.lapsed + d.lapsed
-  from unnest(p_account, p_asset, p_lot, p_remaining, p_lapsed) d (account_id, asset_id, id, remaining, lapsed)
-  where l.bucket = p_bucket and l.account_id = d.account_id and l.asset_id = d.asset_id and l.id = d.id;
+  set remaining = l.remaining + p_remaining[i], lapsed = l.lapsed + p_lapsed[i]
+  from unnest(p_lot) with ordinality n (_, i)
+  where l.bucket = p_bucket and l.account_id = p_account[i] and l.asset_id = p_asset[i] and l.id = p_lot[i];
   get diagnostics v_count = row_count;
   if v_count <> coalesce(array_length(p_lot, 1), 0) then
     raise exception 'a grant is missing' using errcode = 'TH409';

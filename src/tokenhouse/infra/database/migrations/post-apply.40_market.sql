@@ -6,19 +6,29 @@ create or replace function market.read_versions(
   out versions integer[]
 )
 language plpgsql stable as $$
+declare
+  v_names text[];
+  v_characters bigint[];
+  v_models bigint[];
+  v_versions integer[];
 begin
-  select array_agg(f.name), array_agg(f.character_id), array_agg(f.model_id), array_agg(f.version)
-  into names, characters, models, versions
-  from (
-    select m.external_id as name, null::bigint as character_id, m.id as model_id, m.version
-    from unnest(p_model) k (external_id)
-    cross join lateral (select x.* from market.model x where x.external_id = k.external_id limit 1) m
-    union all
-    select c.external_id, c.id, m.id, m.version
-    from unnest(p_character) k (external_id)
-    cross join lateral (select x.* from market.character x where x.external_id = k.external_id limit 1) c
-    cross join lateral (select x.* from market.model x where x.id = c.model_id limit 1) m
-  ) f;
+  if p_model <> '{}' then
+    select array_agg(m.external_id), array_agg(null::bigint), array_agg(m.id), array_agg(m.version)
+    into names, characters, models, versions
+    from unnest(p_model) with ordinality n (_, i)
+    cross join lateral (select * from market.model x where x.external_id = p_model[i] limit 1) m;
+  end if;
+  if p_character <> '{}' then
+    select array_agg(c.external_id), array_agg(c.id), array_agg(m.id), array_agg(m.version)
+    into v_names, v_characters, v_models, v_versions
+    from unnest(p_character) with ordinality n (_, i)
+    cross join lateral (select * from market.character x where x.external_id = p_character[i] limit 1) c
+    cross join lateral (select * from market.model x where x.id = c.model_id limit 1) m;
+    names := names || v_names;
+    characters := characters || v_characters;
+    models := models || v_models;
+    versions := versions || v_versions;
+  end if;
 end $$;
 
 -- What a use of these models needs to know. owners: JSON array of [account, app's id], in the order in which they

@@ -44,18 +44,18 @@ begin
     return;
   end if;
   insert into earnings.standing as s (bucket, model_id, uses, credits, nanos, last_used_at)
-  select p_bucket, d.model_id, d.uses, d.credits, d.nanos, d.last_used_at
-  from unnest(p_model, p_uses, p_credits, p_nanos, p_last) d (model_id, uses, credits, nanos, last_used_at)
-  order by d.model_id
+  select p_bucket, p_model[i], p_uses[i], p_credits[i], p_nanos[i], p_last[i]
+  from unnest(p_model) with ordinality n (_, i)
+  order by 2
   on conflict (bucket, model_id) do update
   set uses = s.uses + excluded.uses, credits = s.credits + excluded.credits, nanos = s.nanos + excluded.nanos,
       last_used_at = greatest(s.last_used_at, excluded.last_used_at);
   insert into earnings.model_earner as e (bucket, model_id, earner_id, uses, credits, nanos, last_used_at, created_at,
                                           updated_at)
-  select p_bucket, d.model_id, d.earner_id, d.uses, d.credits, d.nanos, d.last_used_at, p_at, p_at
-  from unnest(p_of_model, p_earner, p_earner_uses, p_earner_credits, p_earner_nanos, p_earner_last)
-    d (model_id, earner_id, uses, credits, nanos, last_used_at)
-  order by d.model_id, d.earner_id
+  select p_bucket, p_of_model[i], p_earner[i], p_earner_uses[i], p_earner_credits[i], p_earner_nanos[i],
+         p_earner_last[i], p_at, p_at
+  from unnest(p_of_model) with ordinality n (_, i)
+  order by 2, 3
   on conflict (bucket, model_id, earner_id) do update
   set uses = e.uses + excluded.uses, credits = e.credits + excluded.credits, nanos = e.nanos + excluded.nanos,
       last_used_at = greatest(e.last_used_at, excluded.last_used_at), updated_at = excluded.updated_at;

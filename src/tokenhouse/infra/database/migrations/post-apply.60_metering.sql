@@ -95,16 +95,11 @@ begin
                               balance_after, nanos, reason, operation, rate_version, model_id, character_id, hold_id,
                               user_label, upstream_model, provider, cost_nanos, quantity, metadata, occurred_at,
                               earners, recorded_at)
-  select p_bucket, u.id, u.account_id, u.asset_id, u.kind, u.counted, u.usage_type, u.amount, u.credits, u.balance,
-         u.nanos, u.reason, u.operation, u.rate_version, u.model_id, u.character_id, u.hold_id, u.user_label,
-         u.upstream_model, u.provider, u.cost_nanos, u.quantity::jsonb, u.metadata::jsonb,
-         coalesce(u.occurred_at, p_at), u.earners::bigint[], p_at
-  from unnest(p_id, p_account, p_asset, p_kind, p_counted, p_usage_type, p_amount, p_credits, p_balance, p_nanos,
-              p_reason, p_operation, p_rate_version, p_model, p_character, p_hold, p_user_label, p_upstream_model,
-              p_provider, p_cost_nanos, p_quantity, p_metadata, p_occurred_at, p_earners)
-    u (id, account_id, asset_id, kind, counted, usage_type, amount, credits, balance, nanos, reason, operation,
-       rate_version, model_id, character_id, hold_id, user_label, upstream_model, provider, cost_nanos, quantity,
-       metadata, occurred_at, earners);
+  select p_bucket, p_id[i], p_account[i], p_asset[i], p_kind[i], p_counted[i], p_usage_type[i], p_amount[i],
+         p_credits[i], p_balance[i], p_nanos[i], p_reason[i], p_operation[i], p_rate_version[i], p_model[i],
+         p_character[i], p_hold[i], p_user_label[i], p_upstream_model[i], p_provider[i], p_cost_nanos[i],
+         p_quantity[i]::jsonb, p_metadata[i]::jsonb, coalesce(p_occurred_at[i], p_at), p_earners[i]::bigint[], p_at
+  from unnest(p_id) with ordinality n (_, i);
 end $$;
 
 -- Writes a decided batch; each function is behind its package's door. Hot rows last.
