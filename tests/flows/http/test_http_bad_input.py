@@ -306,6 +306,13 @@ async def test_odd_values_never_break_anything(client):
     await asyncio.gather(*(one(path, body) for path, body in tries))
 
 
+async def test_odd_items_of_a_batch(client):
+    items = [{"account_id": value, "amount": 1, "idempotency_key": key()} for value in ODD if value != "\0"] + ODD[:7]
+    reply = await client.post("/v1/charges/batch", {"charges": items}, idem=False)
+    # An account of the test above may have such a name.
+    assert {one["status"] for one in reply.json["data"]} <= {201, 404, 422}
+
+
 async def test_flipped_bytes_never_break_anything(client):
     poor = await client.account(credits_left=1000)
     rnd = random.Random(7)

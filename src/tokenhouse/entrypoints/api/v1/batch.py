@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import ConfigDict, Field
 
+from tokenhouse.domain.access.rules import acts_for
 from tokenhouse.domain.metering.types import Done, Order
 from tokenhouse.entrypoints.api.call import Call
 from tokenhouse.entrypoints.api.problems import document
@@ -15,6 +16,7 @@ from tokenhouse.entrypoints.api.types import Answer, Body, IdempotencyKey, an_ob
 from tokenhouse.entrypoints.api.v1.charges import CHARGES, ChargeBody, order_of
 from tokenhouse.entrypoints.api.v1.receipts import ReceiptOut, receipt_json
 from tokenhouse.infra.kernel.errors import TokenhouseError, ValidationFailed
+from tokenhouse.infra.kernel.ids import is_external_id
 
 routes = router("Charges")
 MOST = 1000
@@ -81,6 +83,7 @@ async def charges_create_batch(call: TheCall) -> Response:
     the whole call again after a failure; what was done is answered again and not repeated.
     """
     items = checked(_Envelope, call.body).charges
+    await _meet(call, items)
     outcomes: list[Order | TokenhouseError | Done] = []
     for number, item in enumerate(items):
         if number % _YIELD_EVERY == _YIELD_EVERY - 1:
@@ -92,6 +95,13 @@ async def charges_create_batch(call: TheCall) -> Response:
     done = iter(await call.runtime.submit_all([one for one in outcomes if isinstance(one, Order)]))
     data = [_outcome(next(done) if isinstance(one, Order) else one) for one in outcomes]
     return answer({"data": data})
+
+
+async def _meet(call: Call, items: list[Any]) -> None:
+    """Look up all the accounts of a batch at once: each is then at hand."""
+    named = [item.get("account_id") for item in items if isinstance(item, dict)]
+    ids = {name for name in named if isinstance(name, str) and is_external_id(name)}
+    await call.runtime.identities.find_all(name for name in ids if acts_for(call.authority, name))
 
 
 async def _order(call: Call, item: object) -> Order:
