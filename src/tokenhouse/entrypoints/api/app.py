@@ -14,6 +14,7 @@ from tokenhouse.entrypoints.api import compat, docs, openapi, ops
 from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
 from tokenhouse.entrypoints.api.routing import response_of
+from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.entrypoints.api.v1 import accounts, batch, charges, checks, earnings, holds, keys, models, wallets
 from tokenhouse.infra.kernel.errors import (
     BadRequest,
@@ -48,6 +49,7 @@ def make_app(lifespan: Lifespan, telemetry: dict[str, Any]) -> FastAPI:
     app.add_exception_handler(TokenhouseError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _unrouted)
+    app.add_exception_handler(Exception, _broken)
     return app
 
 
@@ -56,6 +58,12 @@ async def _refused(request: Request, error: Exception) -> Response:
     call = request.scope.get(SCOPE)
     request.scope["tokenhouse.code"] = error.code
     return response_of(render(error, request.scope["path"], call.request_id if call else None))
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    """Say that it is our fault, and no more; the framework then raises it to the gate, which logs it."""
+    call = request.scope.get(SCOPE)
+    return await _refused(request, from_database(error) or our_fault(call.request_id if call else "unknown"))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -14,7 +14,7 @@ import structlog
 from tokenhouse.entrypoints.api.call import SCOPE, Call
 from tokenhouse.entrypoints.api.problems import Rendered, render
 from tokenhouse.entrypoints.api.runtime import Runtime
-from tokenhouse.entrypoints.api.safety import from_database
+from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import (
     BadRequest,
@@ -176,9 +176,7 @@ class Gate:
             exc_info=error,
             answered=known.code if known else "internal_error",
         )
-        return known or TokenhouseError(
-            f"Something went wrong here. Tell the operator the request's id: {call.request_id}."
-        )
+        return known or our_fault(call.request_id)
 
     def _count(self, call: Call, route: str, status: int, began: float, code: str | None = None) -> None:
         seconds = perf_counter() - began

@@ -6,6 +6,11 @@ from tokenhouse.infra.kernel.errors import Conflict, Forbidden, TokenhouseError,
 _AGAIN = ("40", "53", "55P03")  # races, too little of something, a lock not to be had
 
 
+def our_fault(request_id: str) -> TokenhouseError:
+    """Say what a caller is told of an error that nobody foresaw."""
+    return TokenhouseError(f"Something went wrong here. Tell the operator the request's id: {request_id}.")
+
+
 def from_database(error: Exception) -> TokenhouseError | None:
     """Say what a caller is told of a database's error; None where it is none, or our own fault."""
     state = sqlstate(error)
