@@ -25,7 +25,7 @@ begin
     order by t.entry_id desc
     limit p_most
   )
-  select p.entry_id, p.kind, u.id, m.external_id, u.usage_type, access.pseudonym(p_earner, u.account_id),
+  select p.entry_id, p.kind, u.id, m.external_id, u.usage_type::text, access.pseudonym(p_earner, u.account_id),
          coalesce(-r.amount, u.credits), case when p.credit_id > 0 then p.amount else -p.amount end, u.occurred_at,
          p.recorded_at
   from page p
