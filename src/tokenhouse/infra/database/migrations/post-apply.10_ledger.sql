@@ -218,6 +218,15 @@ begin
     select p_bucket, h.id, h.account_id, h.asset_id, h.amount, h.expires_at, p_at, h.details::jsonb
     from unnest(p_id, p_account, p_asset, p_amount, p_expires_at, p_details)
       h (id, account_id, asset_id, amount, expires_at, details);
+    -- Its end makes the wallet due: nobody is told of less than there is because a hold has not been swept yet.
+    update ledger.account a
+    set due_at = least(a.due_at, n.expires_at)
+    from (
+      select h.account_id, h.asset_id, min(h.expires_at) as expires_at
+      from unnest(p_account, p_asset, p_expires_at) h (account_id, asset_id, expires_at)
+      group by h.account_id, h.asset_id
+    ) n
+    where a.bucket = p_bucket and a.owner_id = n.account_id and a.asset_id = n.asset_id and a.role = 'wallet';
   end if;
 end $$;
 
@@ -254,7 +263,8 @@ begin
   perform ledger.write_ends(p_bucket, p_at, p_id, p_state, p_captured);
 end $$;
 
--- When time next changes these wallets, and where a new period begins: what was spent before it no longer counts.
+-- When time next changes these wallets, a live hold's end among it; where a new period begins, what was spent before it
+-- no longer counts.
 create or replace function ledger.schedule(
   p_bucket smallint, p_owner bigint, p_asset smallint[], p_due_at timestamptz[], p_new_period boolean
 ) returns void
@@ -262,7 +272,10 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_teller_of(array[p_owner]);
   update ledger.account a
-  set due_at = d.due_at, spent_mark = case when p_new_period then a.spent else a.spent_mark end
+  set due_at = least(d.due_at, case when a.held > 0 then (
+        select min(h.expires_at) from ledger.hold h
+        where h.bucket = a.bucket and h.account_id = a.owner_id and h.asset_id = a.asset_id and h.state = 'live') end),
+      spent_mark = case when p_new_period then a.spent else a.spent_mark end
   from unnest(p_asset, p_due_at) d (asset_id, due_at)
   where a.bucket = p_bucket and a.owner_id = p_owner and a.asset_id = d.asset_id and a.role = 'wallet';
 end $$;
