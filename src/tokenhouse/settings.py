@@ -71,8 +71,6 @@ class Settings(BaseSettings):
     """Charges that may wait for a commit in one process; more are told to come again (503)."""
     charge_batch_max: Annotated[int, Field(ge=1, le=1000)] = 256
     """Charges that one group commit takes at most."""
-    charge_batch_wait_ms: Annotated[int, Field(ge=0, le=1000)] = 0
-    """How long a group commit waits for more charges; 0: it takes those that came during the one before."""
     shutdown_seconds: Annotated[int, Field(ge=0, le=600)] = 20
     """What requests under way get at SIGTERM."""
 
