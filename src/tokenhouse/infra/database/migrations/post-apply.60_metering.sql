@@ -52,20 +52,27 @@ declare
   v_rows json;
 begin
   perform access.teller_scope();
-  select array_agg(distinct e.id) into v_missing
-  from market.read_terms(p_model) t cross join unnest(t.earners) e (id)
-  where e.id is not null and not exists (
-    select from ledger.account a
-    where a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0 and a.role = 'earnings');
-  if v_missing is not null then
+  -- Rows and what is missing are of one snapshot: an owner who comes in between is met by another turn.
+  loop
+    with terms as materialized (
+      select * from market.read_terms(p_model)
+    ), found as materialized (
+      select e.id as owner_id, a.id
+      from (select distinct unnest(t.earners) as id from terms t) e
+      left join ledger.account a
+        on a.bucket = p_bucket and a.owner_id = e.id and a.asset_id = 0 and a.role = 'earnings'
+      where e.id is not null
+    )
+    select (select json_agg(json_build_array(
+              t.model_id, t.external_id, t.version, t.active, t.monetized, t.earnings_policy, t.pricing_version,
+              t.pricing, t.creator_id, t.creator_external_id, t.creator_share_bps, t.owners,
+              (select json_agg(json_build_array(f.owner_id, f.id)) from found f where f.owner_id = any (t.earners))))
+            from terms t),
+           (select array_agg(f.owner_id) from found f where f.id is null)
+    into v_rows, v_missing;
+    exit when v_missing is null;
     perform ledger.write_accounts(p_bucket, v_missing, array_fill(0::smallint, array[cardinality(v_missing)]), 'earnings');
-  end if;
-  select json_agg(json_build_array(
-           t.model_id, t.external_id, t.version, t.active, t.monetized, t.earnings_policy, t.pricing_version, t.pricing,
-           t.creator_id, t.creator_external_id, t.creator_share_bps, t.owners,
-           (select json_agg(json_build_array(a.owner_id, a.id)) from ledger.account a
-            where a.bucket = p_bucket and a.owner_id = any (t.earners) and a.asset_id = 0 and a.role = 'earnings')))
-  into v_rows from market.read_terms(p_model) t;
+  end loop;
   return v_rows;
 end $$;
 
