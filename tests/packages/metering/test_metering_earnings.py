@@ -237,3 +237,23 @@ async def test_policies_are_the_catalogs_of_the_moment(economy):
     assert await shares(economy, payer, model_id="m", amount=1) == ({"owner": 5}, None)
     await economy.apply(source(TERMS[: TERMS.index("[[earnings_policy]]")]))
     assert await shares(economy, payer, model_id="m", amount=1) == ({}, "not_monetized")
+
+
+async def test_a_buyer_who_comes_while_the_terms_are_read(economy, admin):
+    """Terms are read while another process opens the first owner's account; the second owner comes in between."""
+    first, second = await economy.account("first"), await economy.account("second")
+    payer = await economy.account("payer", credits=100)
+    await economy.model("m", first, None)
+    with admin.transaction():
+        admin.execute(
+            "insert into ledger.account (bucket, owner_id, asset_id, role) values (%s, %s, 0, 'earnings')",
+            [payer.bucket, first.id],
+        )
+        charge = asyncio.ensure_future(economy.charge(payer, model_id="m", amount=2))
+        blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        async with asyncio.timeout(5):
+            while admin.execute(blocked).fetchone() == (0,):
+                await asyncio.sleep(0.01)
+        await economy.buy(second, "m")
+    assert (await charge).receipt.earnings == (Share("first", "m", FLAT_RATE), Share("second", "m", FLAT_RATE))
+    await clean(economy.db)
