@@ -250,10 +250,13 @@ async def test_a_buyer_who_comes_while_the_terms_are_read(economy, admin):
             [payer.bucket, first.id],
         )
         charge = asyncio.ensure_future(economy.charge(payer, model_id="m", amount=2))
-        blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-        async with asyncio.timeout(5):
-            while admin.execute(blocked).fetchone() == (0,):
-                await asyncio.sleep(0.01)
+        blocked = (
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        )
+        for _ in range(500):
+            if admin.execute(blocked).fetchone() == (1,):
+                break
+            await asyncio.sleep(0.01)
         await economy.buy(second, "m")
     assert (await charge).receipt.earnings == (Share("first", "m", FLAT_RATE), Share("second", "m", FLAT_RATE))
     await clean(economy.db)
