@@ -37,6 +37,7 @@ _BEGIN: _Call = (b"begin", [])
 _COMMIT: _Call = (b"commit", [])
 _ROLLBACK: _Call = (b"rollback", [])
 _ENTER = b"select set_config('tokenhouse.token', $1, true)"
+_LOOK_SECONDS = 0.25
 _GOOD = frozenset({ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK})
 
 
@@ -71,6 +72,7 @@ class Lane(Generic[R]):
         self._transformer: Any = None  # the driver's own, which has no type
         self._results: list[PGresult] = []
         self._waiting: asyncio.Future[None] | None = None
+        self._looking: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
     async def decision(self, actor: Actor, /, **params: object) -> AsyncIterator[Decision[R]]:
@@ -145,7 +147,11 @@ class Lane(Generic[R]):
         loop = asyncio.get_running_loop()
         waiting = self._waiting = loop.create_future()
         self._flush(pgconn)
-        await waiting
+        self._looking = loop.call_later(_LOOK_SECONDS, self._look, pgconn)
+        try:
+            await waiting
+        finally:
+            self._looking.cancel()
         self._waiting = None
         results = self._results
         for result in results:
@@ -187,6 +193,12 @@ class Lane(Generic[R]):
                 self._fail(psycopg.OperationalError("the server closed the connection"))
         except psycopg.OperationalError as error:
             self._fail(error)
+
+    def _look(self, pgconn: PGconn) -> None:
+        """Look without an event: of a socket in error (the server died before it read our request) libuv tells none."""
+        self._readable(pgconn)
+        if self._waiting is not None and not self._waiting.done():
+            self._looking = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look, pgconn)
 
     def _fail(self, error: BaseException) -> None:
         """The connection is lost: stop watching it, or its end would wake the loop for ever, and tell who waits."""
