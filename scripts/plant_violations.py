@@ -123,12 +123,7 @@ class Copy:
 def sound(copy: Copy, checks: Sequence[str]) -> list[str]:
     """The checks that fail on the untouched copy."""
     anywhere = "src/tokenhouse/infra/kernel/money.py"
-    return [
-        f"{check}: {said[-300:]}"
-        for check in checks
-        for passes, said in [copy.run(check, anywhere)]
-        if not passes
-    ]
+    return [f"{check}: {said[-300:]}" for check in checks for passes, said in [copy.run(check, anywhere)] if not passes]
 
 
 def survey(copy: Copy, violations: Sequence[Violation], done: Callable[[Violation, str], None]) -> None:

@@ -168,9 +168,7 @@ def unknown_names() -> list[str]:
     variables = [
         name
         for name in sorted(os.environ)
-        if name.startswith(PREFIX)
-        and not name.startswith(_NOT_OURS)
-        and name.removeprefix(PREFIX).lower() not in known
+        if name.startswith(PREFIX) and not name.startswith(_NOT_OURS) and name.removeprefix(PREFIX).lower() not in known
     ]
     file = config_file()
     if not file.is_file():

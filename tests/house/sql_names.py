@@ -23,9 +23,7 @@ _WRITES = [
     rf"\b(?:grant|revoke)\b[^;]*?\bon\s+(?:table\s+|function\s+|sequence\s+)?{_NAME}\s*(?:\([^)]*\)\s*)?(?:,|to|from)\b",
     rf"\bcopy\s+{_NAME}[^;]*?\bfrom\b",
 ]
-_SCHEMAS_WRITTEN = re.compile(
-    r"\b(?:create|alter|drop)\s+schema\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)", re.IGNORECASE
-)
+_SCHEMAS_WRITTEN = re.compile(r"\b(?:create|alter|drop)\s+schema\s+(?:if\s+(?:not\s+)?exists\s+)?(\w+)", re.IGNORECASE)
 
 _AFTER_ITEM = re.compile(
     "where|on|using|join|left|right|inner|full|cross|natural|group|order|limit|having|union|except|intersect"
@@ -53,16 +51,12 @@ def names_in(sql: str, schemas: set[str]) -> Names:
     mentioned = {name for name in dotted if name.split(".")[0] in schemas}
     local = _local_names(text)
     bare = {name for name in written | set(_tables_read(text)) if "." not in name and name not in local}
-    return Names(
-        frozenset(written - bare | {f"{s}.*" for s in created}), frozenset(mentioned), frozenset(bare)
-    )
+    return Names(frozenset(written - bare | {f"{s}.*" for s in created}), frozenset(mentioned), frozenset(bare))
 
 
 def _local_names(text: str) -> set[str]:
     """Common table expressions, and transition tables of triggers."""
-    ctes = re.findall(
-        r"(\w+)\s*(?:\([\w\s,]*\)\s*)?\bas\s+(?:not\s+)?(?:materialized\s+)?\(", text, re.IGNORECASE
-    )
+    ctes = re.findall(r"(\w+)\s*(?:\([\w\s,]*\)\s*)?\bas\s+(?:not\s+)?(?:materialized\s+)?\(", text, re.IGNORECASE)
     transitions = re.findall(r"\b(?:new|old)\s+table\s+as\s+(\w+)", text, re.IGNORECASE)
     return {name.lower() for name in ctes + transitions}
 
@@ -85,11 +79,7 @@ def _tables_read(text: str) -> list[str]:
 def _other_from(tokens: list[str], at: int, calls: list[str]) -> bool:
     """IS DISTINCT FROM, EXTRACT(... FROM ...), REVOKE ... FROM role."""
     statement = tokens[max((i for i in range(at) if tokens[i] == ";"), default=-1) + 1 : at]
-    return (
-        tokens[at - 1] == "distinct"
-        or bool(calls and calls[-1] in _FROM_IN_CALL)
-        or "revoke" in statement[:1]
-    )
+    return tokens[at - 1] == "distinct" or bool(calls and calls[-1] in _FROM_IN_CALL) or "revoke" in statement[:1]
 
 
 def _items(tokens: list[str], at: int) -> list[str]:

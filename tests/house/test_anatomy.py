@@ -85,6 +85,4 @@ def test_nobody_goes_round_a_door() -> None:
             module = rest.partition(".")[0]
             inside = path.is_relative_to(tree.DOMAIN / package)
             closed = (package, module) in modules and module not in OPEN_MODULES
-            assert inside or not closed, (
-                f"{tree.name(path)}:{line}: {target} is private; import from domain.{package}"
-            )
+            assert inside or not closed, f"{tree.name(path)}:{line}: {target} is private; import from domain.{package}"

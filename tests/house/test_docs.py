@@ -58,11 +58,7 @@ def test_make_commands_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PROSE, ids=tree.name)
 def test_links_lead_somewhere(path: Path) -> None:
-    links = [
-        link
-        for link in _LINK.findall(path.read_text())
-        if "://" not in link and not link.startswith("mailto:")
-    ]
+    links = [link for link in _LINK.findall(path.read_text()) if "://" not in link and not link.startswith("mailto:")]
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 

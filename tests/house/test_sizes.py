@@ -33,9 +33,7 @@ def _sql_functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def test_files_are_short() -> None:
-    seen = {
-        tree.name(p): len(p.read_text().splitlines()) for p in tree.tracked() if p.suffix in {".py", ".sql"}
-    }
+    seen = {tree.name(p): len(p.read_text().splitlines()) for p in tree.tracked() if p.suffix in {".py", ".sql"}}
     long = {name: lines for name, lines in seen.items() if lines > FILE_LINES}
     assert long.keys() <= LONG_FILES.keys(), f"over {FILE_LINES} lines: {long}"
     assert LONG_FILES.keys() <= long.keys(), "an exception is no longer needed"

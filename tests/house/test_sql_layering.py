@@ -37,9 +37,7 @@ FILES = sorted(path for path in tree.PACKAGE.rglob("*.sql") if not _is_over_all(
 
 @pytest.mark.parametrize("path", FILES, ids=tree.name)
 def test_a_file_belongs_to_a_package(path: Path) -> None:
-    assert _owners(path), (
-        f"{tree.name(path)} names no domain package: NNNN_<package>.sql, post-apply.NN_<package>.sql"
-    )
+    assert _owners(path), f"{tree.name(path)} names no domain package: NNNN_<package>.sql, post-apply.NN_<package>.sql"
 
 
 @pytest.mark.parametrize("path", FILES, ids=tree.name)

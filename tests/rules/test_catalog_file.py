@@ -196,9 +196,7 @@ def test_a_variant_sells_one_thing():
 
 
 def test_all_problems_are_told_at_once_with_their_lines():
-    text = (
-        SMALL.replace('"1"', '"-1"', 1).replace('"month"', '"week"').replace("credits = 1000", "credits = 0")
-    )
+    text = SMALL.replace('"1"', '"-1"', 1).replace('"month"', '"week"').replace("credits = 1000", "credits = 0")
     with pytest.raises(CatalogInvalid) as caught:
         parse(text)
     assert [problem["field"] for problem in caught.value.errors] == [

@@ -89,9 +89,7 @@ def test_trailing_zeros_are_no_extra_places():
     assert money.nanos_of_usd("1.50000000000000") == 1_500_000_000
 
 
-@pytest.mark.parametrize(
-    ("text", "bps"), [("1", 10_000), ("1.2", 12_000), ("2.5", 25_000), ("0.0001", 1), ("0", 0)]
-)
+@pytest.mark.parametrize(("text", "bps"), [("1", 10_000), ("1.2", 12_000), ("2.5", 25_000), ("0.0001", 1), ("0", 0)])
 def test_multipliers(text, bps):
     assert money.bps_of(text) == bps
     assert money.bps_of(money.bps_text(bps)) == bps

@@ -14,10 +14,7 @@ TIMES = st.datetimes(datetime(2001, 1, 1), datetime(2090, 1, 1), timezones=st.ju
 
 
 def starts(anchor, zone, count, interval="month"):
-    return [
-        period_number(anchor, interval, zone, index).start.astimezone(ZoneInfo(zone))
-        for index in range(count)
-    ]
+    return [period_number(anchor, interval, zone, index).start.astimezone(ZoneInfo(zone)) for index in range(count)]
 
 
 def test_the_last_of_january_clamps_and_comes_back():
@@ -50,19 +47,13 @@ def test_the_wall_clock_keeps_its_hour_when_clocks_change():
 def test_a_skipped_hour_is_taken_by_the_offset_before():
     # 02:30 on 30 March 2025 does not exist in Berlin: clocks go from 02:00 to 03:00.
     anchor = datetime(2025, 1, 30, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-    assert period_number(anchor, "month", "Europe/Berlin", 2).start == datetime(
-        2025, 3, 30, 1, 30, tzinfo=UTC
-    )
-    assert period_number(anchor, "month", "Europe/Berlin", 3).start == datetime(
-        2025, 4, 30, 0, 30, tzinfo=UTC
-    )
+    assert period_number(anchor, "month", "Europe/Berlin", 2).start == datetime(2025, 3, 30, 1, 30, tzinfo=UTC)
+    assert period_number(anchor, "month", "Europe/Berlin", 3).start == datetime(2025, 4, 30, 0, 30, tzinfo=UTC)
 
 
 def test_a_repeated_hour_is_its_first():
     anchor = datetime(2025, 9, 26, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
-    assert period_number(anchor, "month", "Europe/Berlin", 1).start == datetime(
-        2025, 10, 26, 0, 30, tzinfo=UTC
-    )
+    assert period_number(anchor, "month", "Europe/Berlin", 1).start == datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
 
 
 def test_an_anchor_in_the_second_of_two_hours_begins_there():
@@ -111,9 +102,7 @@ def test_months_never_drift_from_the_anchors_day(anchor, index, zone):
     months = (wall.year - local.year) * 12 + wall.month - local.month
     # A change of clocks may push a wall time past midnight, or by a day where a zone crossed the date line.
     assert months in (index, index + 1)
-    assert wall.day in (local.day, local.day + 1, 1) or (
-        wall.day < local.day and (wall + timedelta(days=1)).day == 1
-    )
+    assert wall.day in (local.day, local.day + 1, 1) or (wall.day < local.day and (wall + timedelta(days=1)).day == 1)
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,7 @@ EDGES = [
 
 
 @pytest.mark.parametrize(("uses", "tier"), EDGES)
-@pytest.mark.parametrize(
-    ("usage_type", "kind"), [("image_generation", "1"), ("chat", "0.8"), ("other", "0.6")]
-)
+@pytest.mark.parametrize(("usage_type", "kind"), [("image_generation", "1"), ("chat", "0.8"), ("other", "0.6")])
 def test_dynamic_at_the_edges_of_its_tiers(uses, tier, usage_type, kind):
     whole = (Decimal("0.001") + 777 * Decimal("0.0001")) * Decimal(tier) * Decimal(kind)
     assert DYNAMIC.accrue(777, uses, usage_type) == int((whole * 10**9).quantize(Decimal(1), ROUND_HALF_EVEN))

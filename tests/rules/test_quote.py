@@ -75,9 +75,7 @@ def test_what_has_no_price_is_refused_and_never_free(quantity):
 
 
 def test_bulk_discounts_hold_for_the_whole_quantity():
-    price = price_of(
-        {"call": "3"}, (), [{"from": 100, "discount_bps": 500}, {"from": 1000, "discount_bps": 10_000}]
-    )
+    price = price_of({"call": "3"}, (), [{"from": 100, "discount_bps": 500}, {"from": 1000, "discount_bps": 10_000}])
     assert [quote(price, n) for n in (1, 99, 100, 101, 999, 1000)] == [3, 297, 285, 288, 2848, 0]
 
 
@@ -143,8 +141,6 @@ def test_a_price_is_written_as_it_is_read():
         "output_token": "0.006",
     }
     assert parse_pricing(written_rates(LLM.rates)) == LLM
-    price = price_of(
-        {"call": "3"}, [{"from": 5, "price": {"call": "2"}}], [{"from": 10, "discount_bps": 250}]
-    )
+    price = price_of({"call": "3"}, [{"from": 5, "price": {"call": "2"}}], [{"from": 10, "discount_bps": 250}])
     assert price_text(price) == "3 per call; 2 per call from 5; 2.5 % off from 10"
     assert price_text(UNPRICED) == "no price"

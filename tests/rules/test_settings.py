@@ -68,9 +68,7 @@ def test_all_problems_at_once_and_no_value(monkeypatch):
     with pytest.raises(SettingsError) as caught:
         load_settings()
     text = str(caught.value)
-    assert [name in text for name in ("TOKENHOUSE_PORT", "TOKENHOUSE_ADMIN_KEY", "TOKENHOUSE_BUCKETS")] == [
-        True
-    ] * 3
+    assert [name in text for name in ("TOKENHOUSE_PORT", "TOKENHOUSE_ADMIN_KEY", "TOKENHOUSE_BUCKETS")] == [True] * 3
     assert "secret" not in text
     assert "at least 32" in text
 

@@ -55,9 +55,7 @@ async def test_what_is_applied_is_what_is_loaded(db):
     assert loaded.top_ups == document.top_ups
     assert loaded.policies == document.policies
     assert catalog.diff(loaded, document) == []
-    assert list(loaded.credit_types.items()) == [
-        (code, number) for number, code in enumerate(document.credit_types, 1)
-    ]
+    assert list(loaded.credit_types.items()) == [(code, number) for number, code in enumerate(document.credit_types, 1)]
     assert loaded.codes == {number: code for code, number in loaded.credit_types.items()}
     assert list(loaded.plans)[-1] in ("enterprise", "pro-org")
     async with db.transaction(PLATFORM) as tx:

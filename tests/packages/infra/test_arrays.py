@@ -7,9 +7,7 @@ from tokenhouse.infra.database import arrays
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 # One session of the server serves every example.
-SHARED = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SHARED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_shapes() -> None:
@@ -20,9 +18,7 @@ def test_shapes() -> None:
 
 
 @SHARED
-@given(
-    st.lists(st.none() | TEXT | st.sampled_from(["NULL", "null", "{}", ",", '"', "\\", " a ", "\n", "a,b"]))
-)
+@given(st.lists(st.none() | TEXT | st.sampled_from(["NULL", "null", "{}", ",", '"', "\\", " a ", "\n", "a,b"])))
 def test_texts_survive(postgres_session, values) -> None:
     row = postgres_session.execute("select %s::text[]", [arrays.texts(values)]).fetchone()
     assert row[0] == values

@@ -39,8 +39,7 @@ def test_roles_may_little(admin):
     ).fetchall()
     assert rows == [("th_app", True), ("th_owner", False), ("th_worker", True)]
     members = admin.execute(
-        "select count(*) from pg_auth_members"
-        " where roleid::regrole::text ~ '^th_' or member::regrole::text ~ '^th_'"
+        "select count(*) from pg_auth_members where roleid::regrole::text ~ '^th_' or member::regrole::text ~ '^th_'"
     ).fetchone()
     assert members == (0,)
 
@@ -112,9 +111,7 @@ def test_a_failed_start_stops_the_server(tmp_path):
 @pytest.fixture
 def external(tmp_path):
     """A server reached by TCP, whose administrator is no superuser."""
-    server = EmbeddedServer(
-        tmp_path, int(os.environ.get("TOKENHOUSE_TEST_POSTGRES", "16")), tcp=True, settings=UNSAFE
-    )
+    server = EmbeddedServer(tmp_path, int(os.environ.get("TOKENHOUSE_TEST_POSTGRES", "16")), tcp=True, settings=UNSAFE)
     server.start()
     with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
         connection.execute("create role boss login createrole password 'secret'")

@@ -63,9 +63,7 @@ def test_every_file_runs_once(connect, folder):
     assert scalar(connection, "select name from shop.named") == "semi;colon $$ and 100%"
     assert scalar(connection, "select shop.twice(4)") == 8
     assert scalar(connection, "select tableowner from pg_tables where tablename = 'item'") == "th_owner"
-    assert (
-        scalar(connection, "select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0
-    )
+    assert scalar(connection, "select count(*) from pg_class where relnamespace = 'public'::regnamespace") == 0
     assert scalar(connection, "show search_path") == '"$user", public'
 
 
@@ -119,9 +117,7 @@ def test_names_without_a_schema_are_refused(connect, folder):
 
 
 def test_a_file_waits_for_those_it_depends_on(connect, folder):
-    (folder / "0000_early.sql").write_text(
-        "-- depends: 0002_shop\ncreate view shop.late as table shop.named;\n"
-    )
+    (folder / "0000_early.sql").write_text("-- depends: 0002_shop\ncreate view shop.late as table shop.named;\n")
     connection = connect()
     migrate(connection, folder)
     assert scalar(connection, "select count(*) from shop.late") == 1
@@ -130,8 +126,7 @@ def test_a_file_waits_for_those_it_depends_on(connect, folder):
 def test_several_starts_at_once(connect, folder):
     done, connections = [], [connect() for _ in range(4)]
     threads = [
-        threading.Thread(target=lambda c=connection: done.append(migrate(c, folder)))
-        for connection in connections
+        threading.Thread(target=lambda c=connection: done.append(migrate(c, folder))) for connection in connections
     ]
     for thread in threads:
         thread.start()
