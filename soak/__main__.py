@@ -24,7 +24,9 @@ def main() -> int:
     parser.add_argument("--only", metavar="PARTS", help=f"some of {','.join(PARTS)}")
     parser.add_argument("--seed", type=int, help="repeat a run: its seed is printed first")
     parser.add_argument("--kills", type=int, default=20, help="crashes (20)")
-    parser.add_argument("--examples", type=int, default=2000, help="of each property test (2000)")
+    parser.add_argument(
+        "--examples", type=int, default=20, metavar="TIMES", help="of each property test, as many times (20)"
+    )
     parser.add_argument("--minutes", type=float, default=3.0, help="of mixed load, and of fuzz (3)")
     given = parser.parse_args()
     wanted = tuple(given.only.split(",")) if given.only else PARTS
@@ -42,9 +44,10 @@ def _parts(seed: int, given: argparse.Namespace, wanted: tuple[str, ...]) -> dic
     if "crash" in wanted:
         for start in range(0, given.kills, _KILLS_A_RUN):
             kills = min(_KILLS_A_RUN, given.kills - start)
-            parts[f"{kills} crashes, seed {seed + start}"] = _crashes(
-                seed + start, kills, workers=1 + start // _KILLS_A_RUN % 2
-            )
+            # In turn plain, and as a larger house has it.
+            larger = start // _KILLS_A_RUN % 2 == 1
+            name = f"{kills} crashes, seed {seed + start}{', 2 workers, 4 buckets' if larger else ''}"
+            parts[name] = _crashes(seed + start, kills, larger=larger)
     if "suites" in wanted:
         parts["tests with four buckets"] = suites.four_buckets
         parts["property tests with many examples"] = lambda say: suites.many_examples(seed, given.examples, say)
@@ -55,9 +58,10 @@ def _parts(seed: int, given: argparse.Namespace, wanted: tuple[str, ...]) -> dic
     return parts
 
 
-def _crashes(seed: int, kills: int, *, workers: int) -> Part:
+def _crashes(seed: int, kills: int, *, larger: bool) -> Part:
     async def part(say: Say) -> tuple[list[str], str]:
-        outcome = await crash.run(seed, crash.in_turn(kills), say, workers=workers, jobs=True)
+        workers, buckets = (2, 4) if larger else (1, 1)
+        outcome = await crash.run(seed, crash.in_turn(kills), say, workers=workers, jobs=True, buckets=buckets)
         return outcome.findings, str(outcome)
 
     return part

@@ -117,7 +117,7 @@ async def _read_one(reader: asyncio.StreamReader) -> Reply:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    parts = []
+    parts: list[bytes] = []
     while True:
         size = int((await reader.readuntil(b"\r\n")).split(b";")[0], 16)
         part = await reader.readexactly(size + 2)

@@ -22,7 +22,8 @@ class Case:
 
 def spoil(seed: Seed, dice: random.Random, admin_key: str) -> Case:
     """Make one case of a request."""
-    (level,) = dice.choices(("json", "body", "head", "bytes"), (50, 20, 18, 12))
+    levels: tuple[Level, ...] = ("json", "body", "head", "bytes")
+    (level,) = dice.choices(levels, (50, 20, 18, 12))
     body = seed.body
     if level == "json" and body is not None:
         for _ in range(dice.choice((1, 1, 1, 2, 4))):

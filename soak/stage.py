@@ -64,14 +64,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def opened(*, wallets: int, models: int = 40, workers: int = 1, jobs: bool = False) -> AsyncIterator[Stage]:
+async def opened(
+    *, wallets: int, models: int = 40, workers: int = 1, jobs: bool = False, buckets: int = 1
+) -> AsyncIterator[Stage]:
     """Fill a fresh data folder and start the service on it. The folder stays where something was found."""
     folder = Path(tempfile.mkdtemp(prefix="th-soak-"))
     server = EmbeddedServer(folder)
     stage = None
     try:
         await asyncio.to_thread(server.start)
-        filled = await economy.make(server, DATABASE, wallets=wallets, models=models, uses=500)
+        filled = await economy.make(server, DATABASE, wallets=wallets, models=models, uses=500, buckets=buckets)
         service = Service(folder, workers=workers, jobs=jobs, environment={"TOKENHOUSE_LOG_LEVEL": "warning"})
         stage = Stage(folder, server, filled, service)
         await asyncio.to_thread(service.start)
