@@ -22,7 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
-COPIED = ["src", "tests/house", "docs", "pyproject.toml", "README.md", "CONTRIBUTING.md", "Makefile"]
+COPIED = [
+    *("src", "tests/house", "docs", "pyproject.toml", "Makefile"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"),
+]
 BIN = Path(sys.executable).parent
 PLANTED = Path(__file__).with_name("planted.toml")
 

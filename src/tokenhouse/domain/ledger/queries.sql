@@ -61,4 +61,3 @@ SELECT ledger.schedule(%(bucket)s::smallint, %(owner)s::bigint, %(assets)s::smal
 
 -- assets : Asset*
 SELECT a.id::integer AS id, a.code FROM ledger.asset AS a ORDER BY a.id;
-
