@@ -80,6 +80,7 @@ end $$;
 create or replace function wallets.next_lots(p_count integer) returns bigint[]
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
   select array_agg(nextval('wallets.lot_id')) from generate_series(1, p_count)
+  where cardinality(access.teller_scope()) > 0
 $$;
 
 create or replace function wallets.enrol(

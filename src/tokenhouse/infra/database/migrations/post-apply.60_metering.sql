@@ -83,6 +83,7 @@ create or replace function metering.find_models(
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
+  perform access.teller_scope();
   select v.names, v.characters, v.models, v.versions into names, characters, models, versions
   from market.read_versions(p_model, p_character) v;
 end $$;
