@@ -1,0 +1,424 @@
+"""Tenant A, with SQL as the service's own role, reads and alters nothing of B: every table, view and function.
+
+What the tests look at is found in PostgreSQL's catalog: a new table without forced row-level security, a view that
+does not ask on its reader's behalf, a function that nobody has said who may call fails here.
+"""
+
+import uuid
+
+import psycopg
+import pytest
+import pytest_asyncio
+
+from economy import Economy, party, source, tenant
+from tokenhouse.domain import access, ledger, metering, wallets
+from tokenhouse.infra.database import PLATFORM, Actor
+from tokenhouse.infra.database.token import Signer
+
+OURS = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'public', 'infra')"
+ROLES = ("th_app", "th_worker")
+HIDDEN = {"access.secret"}  # nobody but the owner has any right to it
+# What everyone may see, whoever they act for, and what whoever acts for anybody may see.
+OPEN = {"access.deployment", "ledger.asset"}
+OFFERED = {"market.model", "market.pricing", "market.character"}
+PLATFORMS = {"earnings.standing"}
+# Whose a row is.
+OWNERS = {
+    "access.account": ["id"],
+    "access.member": ["organization_id", "user_id"],
+    "earnings.model_earner": ["earner_id"],
+    "ledger.account": ["owner_id"],
+    "ledger.transfer": ["owner_id"],
+}
+
+
+class Role:
+    """A session of one of the service's roles, with SQL of one's own."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def run(self, token, statement):
+        """Run a statement with a token, in a transaction that is rolled back; its rows."""
+        with self.connection.transaction(force_rollback=True):
+            self.connection.execute("select set_config('tokenhouse.token', %s, true)", [token])
+            cursor = self.connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(params=ROLES)
+def role(request, booted):
+    conninfo = booted.app_conninfo if request.param == "th_app" else booted.worker_conninfo
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        yield Role(connection)
+
+
+@pytest_asyncio.fixture
+async def two(db, admin):
+    """Tenants a and b, each with rows in every table, and a stranger with none."""
+    economy = await Economy.found(db, source())
+    people = {name: await economy.account(name, plan="small") for name in ("a", "b")}
+    for name, account in people.items():
+        await economy.model(f"of-{name}", account)
+        await economy.character(f"hero-{name}", f"of-{name}")
+        await economy.grant(account, 50, note=f"secret of {name}")
+        await economy.hold(account, amount=3, metadata=f'"secret of {name}"')
+        organization = await economy.account(f"org-{name}", "organization")
+        async with db.transaction(PLATFORM) as tx:
+            await access.create_key(tx, account.id, f"key of {name}", live=False)
+            await access.set_member(tx, organization, account, "owner")
+    for payer, model in (("a", "of-b"), ("b", "of-a")):
+        done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
+        await economy.reverse(people[payer], done.id, 2)
+    yield economy, people | {"stranger": await economy.account("stranger", "organization")}
+    await economy.till.close()
+
+
+def tables(admin):
+    return [
+        name
+        for (name,) in admin.execute(
+            "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            f"where c.relkind in ('r', 'p', 'm', 'f') and {OURS} order by 1"
+        )
+    ]
+
+
+def tokens(signer, people):
+    """Tokens that are nobody's."""
+    good = signer.sign(Actor((people["b"].id,)))
+    forger = Signer(b"f" * 32)
+    return {
+        "absent": "",
+        "forged": forger.sign(Actor((people["b"].id,))),
+        "forged platform": forger.sign(PLATFORM),
+        "forged teller": forger.sign(Actor((0,), teller=True)),
+        "expired": signer.sign(PLATFORM, ttl_seconds=-1),
+        "altered": good.replace(f".{people['b'].id}.", ".0."),
+        "garbage": "0",
+    }
+
+
+# ---- tables ----
+
+
+def test_every_table_is_behind_forced_row_level_security(admin):
+    rows = admin.execute(
+        "select n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity, "
+        "       (select count(*) from pg_policy p where p.polrelid = c.oid), pg_get_userbyid(c.relowner) "
+        "from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        f"where c.relkind in ('r', 'p', 'm', 'f') and {OURS}"
+    ).fetchall()
+    assert len(rows) >= 25
+    for name, enabled, forced, policies, owner in rows:
+        assert owner == "th_owner", name
+        if name not in HIDDEN:
+            assert enabled, f"{name}: enable row level security"
+            assert forced, f"{name}: force row level security"
+            assert policies, f"{name} has no policy; say in post-apply.90_guard.sql who sees it"
+
+
+def test_no_right_to_write_anything(admin):
+    """Not by a grant on a table, a column, a sequence or a schema, nor to everybody, nor on what is yet to be made."""
+    for role in ROLES:
+        for name in [*tables(admin), "infra._yoyo_migration", "infra.post_apply"]:
+            for right in ("insert", "update", "delete", "truncate", "references", "trigger"):
+                (has,) = admin.execute("select has_table_privilege(%s, %s, %s)", [role, name, right]).fetchone()
+                assert not has, (role, name, right)
+            for right in ("insert", "update", "references"):
+                has = admin.execute("select has_any_column_privilege(%s, %s, %s)", [role, name, right]).fetchone()
+                assert has == (False,), (role, name, right)
+        sequences = admin.execute(
+            "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+            f"where c.relkind = 'S' and {OURS} and (has_sequence_privilege(%s, c.oid, 'usage') "
+            "or has_sequence_privilege(%s, c.oid, 'update'))",
+            [role, role],
+        ).fetchall()
+        assert sequences == []
+        (creates,) = admin.execute(
+            "select count(*) from pg_namespace n where has_schema_privilege(%s, n.oid, 'create')",
+            [role],
+        ).fetchone()
+        assert creates == 0
+    granted = admin.execute(
+        "select g.grantee::regrole::text from pg_default_acl d cross join lateral aclexplode(d.defaclacl) g"
+    ).fetchall()
+    assert {name for (name,) in granted} <= {"th_owner"}
+
+
+async def test_no_statement_writes_anything(two, admin, booted, role):
+    """Whatever the token: the platform's own teller changes nothing but by the functions."""
+    _, people = two
+    signer = booted.signer
+    for actor in (Actor((people["a"].id,)), Actor((people["a"].id,), teller=True), PLATFORM, Actor((0,), teller=True)):
+        token = signer.sign(actor)
+        for name in tables(admin):
+            (column,) = admin.execute(
+                "select quote_ident(attname) from pg_attribute "
+                "where attrelid = %s::regclass and attidentity = '' and attnum > 0 limit 1",
+                [name],
+            ).fetchone()
+            for statement in (
+                f"insert into {name} overriding system value select * from {name} limit 1",
+                f"insert into {name} default values",
+                f"update {name} set {column} = {column}",
+                f"delete from {name}",
+                f"truncate {name}",
+                f"select * from {name} for update",
+                f"lock table {name} in exclusive mode",
+                f"copy {name} from '/dev/null'",
+                f"alter table {name} disable row level security",
+                f"drop table {name}",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    role.run(token, statement)
+
+
+def owner_columns(admin, name):
+    if name in OWNERS:
+        return OWNERS[name]
+    found = admin.execute(
+        "select 1 from pg_attribute where attrelid = %s::regclass and attname = 'account_id' and not attisdropped",
+        [name],
+    ).fetchone()
+    assert found, f"{name}: say in OWNERS, OPEN, OFFERED or PLATFORMS whose its rows are"
+    return ["account_id"]
+
+
+def seen(role, token, name, columns):
+    """The owners of the rows that this token sees of a table, and how many rows."""
+    owners = " || ".join(f"array[{column}]" for column in columns) or "'{}'::bigint[]"
+    return role.run(token, f"select {owners} from {name}")
+
+
+async def test_reading_anothers_rows_gives_nothing(two, admin, booted, role):
+    _, people = two
+    ids = {name: account.id for name, account in people.items()}
+    for name in tables(admin):
+        if name in HIDDEN or name.startswith("catalog."):
+            continue
+        columns = [] if name in OPEN | OFFERED | PLATFORMS else owner_columns(admin, name)
+        (total,) = admin.execute(f"select count(*) from {name}").fetchone()
+        assert total, f"{name} is empty: the test shows nothing"
+        for tenant_name in ("a", "b"):
+            me = ids[tenant_name]
+            mine = seen(role, booted.signer.sign(Actor((me,))), name, columns)
+            if name in OPEN | OFFERED:
+                assert len(mine) == total
+            elif name in PLATFORMS:
+                assert mine == []
+            else:
+                assert all(me in row[0] for row in mine), name
+                test = " or ".join(f"{column} = {me}" for column in columns)
+                # All of its own, and there are some to be seen.
+                assert len(mine) == admin.execute(f"select count(*) from {name} where {test}").fetchone()[0] > 0, name
+        # A member sees nothing of the organization's by its own number, the organization nothing of its member's.
+        both = seen(role, booted.signer.sign(Actor((ids["stranger"],))), name, columns)
+        assert all(ids["stranger"] in row[0] for row in both) or name in OPEN | OFFERED
+        for kind, token in tokens(booted.signer, people).items():
+            assert (len(seen(role, token, name, columns)) == total) if name in OPEN else (
+                seen(role, token, name, columns) == []
+            ), (name, kind)  # fmt: skip
+        assert len(seen(role, booted.signer.sign(PLATFORM), name, columns)) == total
+
+
+async def test_the_key_is_nobodys(two, booted, role):
+    for token in ("", booted.signer.sign(PLATFORM), booted.signer.sign(Actor((0,), teller=True))):
+        for statement in (
+            "select * from access.secret",
+            "select count(*) from access.secret",
+            "copy access.secret to stdout",
+            "set role th_owner",
+            "select access.pseudonym(1, 2)",
+            "select * from infra.post_apply",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                role.run(token, statement)
+    assert role.run("", "select * from pg_stats where schemaname = 'access'") == []
+
+
+async def test_statistics_tell_nothing(two, admin, role):
+    """What the planner remembers of a table's values is not for those who may not see all its rows."""
+    admin.execute("analyze")
+    rows = role.run("", "select distinct schemaname || '.' || tablename from pg_stats where schemaname !~ '^pg_'")
+    assert [name for (name,) in rows if not name.startswith("information_schema.")] == []
+
+
+async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
+    rows = admin.execute(
+        "select n.nspname || '.' || c.relname, c.relkind::text, c.reloptions from pg_class c "
+        "join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('v', 'm') and n.nspname !~ '^pg_' "
+        "and n.nspname <> 'information_schema'"
+    ).fetchall()
+    assert len(rows) >= 10
+    for name, kind, options in rows:
+        assert (kind, options) == ("v", ["security_invoker=true"]), name
+        for token in tokens(booted.signer, two[1]).values():
+            assert role.run(token, f"select 1 from {name} limit 1") == [], name
+        # b's id, words and keys stand in no row that a sees, but for the model that b offers.
+        for row in role.run(booted.signer.sign(Actor((two[1]["a"].id,))), f"select to_jsonb(v) from {name} v"):
+            text = str(row[0])
+            assert "secret of b" not in text
+            assert "'b'" not in text, (name, text)
+
+
+# ---- functions ----
+
+PLATFORM_DOORS = {
+    "access.create_account", "access.create_key", "access.revoke_key", "access.set_member", "access.touch_keys",
+    "access.update_account", "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
+    "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
+}  # fmt: skip
+TELLER_DOORS = {
+    "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",
+    "ledger.end_holds", "ledger.lock_earners", "ledger.lock_wallets", "ledger.open_accounts", "ledger.post",
+    "ledger.schedule", "market.lock_for_sale", "market.own", "metering.find_models", "metering.load", "metering.post",
+    "metering.record_reversal", "metering.terms_of", "wallets.end_lots", "wallets.enrol", "wallets.lots_of",
+    "wallets.move_lots", "wallets.next_lots", "wallets.open_lots",
+}  # fmt: skip
+# Of those, the ones that name no account, or that name earners, whom any payer's teller pays.
+ANY_TELLER = {
+    "access.teller_scope", "earnings.lock_standings", "ledger.end_holds", "ledger.lock_earners",
+    "ledger.open_accounts", "metering.find_models", "metering.terms_of", "wallets.next_lots",
+}  # fmt: skip
+READERS = {
+    "access.scope", "metering.accruals_of", "metering.earned_by", "metering.maturing_of", "metering.shares_of",
+    "metering.uses_earned",
+}  # fmt: skip
+
+
+def functions(admin):
+    """(name, arguments' types, whether a door) of every function of ours."""
+    return admin.execute(
+        "select n.nspname || '.' || p.proname, "
+        "       array(select format_type(t, null) from unnest(p.proargtypes) with ordinality a (t, n) order by n), "
+        "       p.prosecdef, p.oid, coalesce(p.proconfig, '{}'), pg_get_userbyid(p.proowner) "
+        f"from pg_proc p join pg_namespace n on n.oid = p.pronamespace where {OURS} order by 1"
+    ).fetchall()
+
+
+def test_every_function_says_who_may_call_it(admin):
+    doors = set()
+    for name, _, door, oid, config, owner in functions(admin):
+        assert owner == "th_owner", name
+        (everybody,) = admin.execute("select has_function_privilege('public', %s, 'execute')", [oid]).fetchone()
+        assert not everybody, name
+        for role in ROLES:
+            (may,) = admin.execute("select has_function_privilege(%s, %s, 'execute')", [role, oid]).fetchone()
+            assert may == door, f"{name}: a door is security definer, and nothing else may be called"
+        if door:
+            doors.add(name)
+            assert any(one.startswith("search_path=pg_catalog, pg_temp") for one in config), f"{name}: set search_path"
+    known = PLATFORM_DOORS | TELLER_DOORS | READERS
+    assert doors == known, "say in PLATFORM_DOORS, TELLER_DOORS or READERS who may call it"
+
+
+def call(name, types, account):
+    """Call a function about an account: every number and every list's one number is its."""
+    values = {
+        "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
+        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
+    }  # fmt: skip
+    given = [f"array[{values[one[:-2]]}]::{one}" if one.endswith("[]") else f"{values[one]}::{one}" for one in types]
+    return f"select {name}({', '.join(given)})"
+
+
+def refused(role, token, statement):
+    with pytest.raises(psycopg.Error) as error:
+        role.run(token, statement)
+    assert error.value.sqlstate == "TH403", (statement[:80], str(error.value))
+
+
+async def test_functions_refuse_the_wrong_token(two, admin, booted, role):
+    _, people = two
+    a, b = people["a"], people["b"]
+    sign = booted.signer.sign
+    wrong = tokens(booted.signer, people) | {"a tenant's": sign(Actor((a.id,))), "its own": sign(Actor((b.id,)))}
+    for name, types, door, *_ in functions(admin):
+        if not door or name in READERS:
+            continue
+        statement = call(name, types, b.id)
+        bad = dict(wrong)
+        if name in PLATFORM_DOORS:
+            bad["a's teller"] = sign(Actor((a.id,), teller=True))
+        else:
+            bad["the platform's, no teller"] = sign(PLATFORM)
+            if name not in ANY_TELLER:
+                bad["another's teller"] = sign(Actor((a.id,), teller=True))
+        for token in bad.values():
+            refused(role, token, statement)
+
+
+async def test_what_readers_tell(two, admin, booted, role):
+    """Functions that answer whom they please: b's figures for b, nothing or a refusal for the others."""
+    _, people = two
+    a, b = people["a"], people["b"]
+    sign = booted.signer.sign
+    use, bucket = admin.execute("select id, bucket from metering.usage where account_id = %s", [b.id]).fetchone()
+    statements = {
+        "metering.shares_of": (f"select metering.shares_of({bucket}::smallint, '{use}')", False),
+        "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
+        "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
+        "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
+    }
+    assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
+
+    def told(token, statement):
+        try:
+            rows = role.run(token, statement)
+        except psycopg.Error as error:
+            assert error.sqlstate == "TH403"  # noqa: PT017 - what it is is the point
+            return None
+        return [row for row in rows if any(value is not None for value in row)]
+
+    bad = [*tokens(booted.signer, people).values(), sign(Actor((a.id,))), sign(Actor((a.id,), teller=True))]
+    for name, (statement, teller) in statements.items():
+        assert [told(token, statement) for token in bad if told(token, statement)] == [], name
+        assert told(sign(Actor((b.id,), teller=teller)), statement), name
+    # Of the uses that pay them, each sees its own, and the payer by a pseudonym of each viewer's own.
+    for viewer, other in ((a, b), (b, a)):
+        (row,) = role.run(sign(Actor((viewer.id,))), "select * from metering.uses_earned()")
+        assert row[2] == f"of-{viewer.external_id}"
+        assert other.external_id not in row
+        assert str(other.id) not in row
+        accrued = role.run(sign(Actor((viewer.id,))), f"select user_id from metering.accruals_of({viewer.id}, null, 9)")
+        assert {one for (one,) in accrued} == {row[1]}
+    for token in tokens(booted.signer, people).values():
+        assert role.run(token, "select * from metering.uses_earned()") == []
+        assert role.run(token, "select access.scope()") == [(None,)]
+
+
+async def test_the_verbs_as_another_tenant(two):
+    """Named by the right ids, with the wrong token: nothing."""
+    economy, people = two
+    a, b = people["a"], people["b"]
+    rows = await economy.rows("select id from ledger.hold where account_id = %s", b.id)
+    uses = await economy.rows("select id from metering.usage where account_id = %s", b.id)
+    async with economy.db.read(tenant(a)) as tx:
+        assert await ledger.hold_of(tx, rows[0][0]) is None
+        assert await metering.receipts(tx, [str(uses[0][0])]) == {}
+        assert await metering.receipts_of(tx, party(b)) == []
+        assert await wallets.grants_of(tx, party(b)) == []
+        assert await wallets.enrolment_of(tx, party(b)) is None
+        assert {view.balance for view in (await wallets.wallets_of(tx, economy.terms, party(b)))[0]} == {0}
+        assert await access.find_account(tx, "b") is None
+        assert await access.list_keys(tx, b.id) == []
+        assert [key.name for key in await access.list_keys(tx, a.id)] == ["key of a"]
+
+
+async def test_ids_of_others_are_no_oracle(two, booted, role):
+    """What a tenant may call answers the same for an id that is another's and for one that is nobody's."""
+    _, people = two
+    token = booted.signer.sign(Actor((people["a"].id,)))
+    for there, absent in ((people["b"].id, 10**9), (people["stranger"].id, 10**9)):
+        for statement in (
+            "select * from metering.accruals_of({}, null, 10)",
+            "select metering.maturing_of({}, 14)",
+            "select * from ledger.lock_wallets(0::smallint, '{{{}}}', '{{1}}')",
+        ):
+            said = []
+            for number in (there, absent):
+                with pytest.raises(psycopg.Error) as error:
+                    role.run(token, statement.format(number))
+                said.append((error.value.sqlstate, error.value.diag.message_primary))
+            assert said[0] == said[1]
