@@ -72,9 +72,8 @@ def _name(query: queries.Query[Any]) -> str:
 
 @pytest.mark.parametrize("query", QUERIES, ids=_name)
 def test_query_matches_the_schema_and_its_row_type(template_connection: psycopg.Connection, query: Any) -> None:
-    text, _ = query.numbered()
     pgconn = template_connection.pgconn
-    prepared = pgconn.prepare(b"", text.encode())
+    prepared = pgconn.prepare(b"", query.text)
     assert prepared.status == ExecStatus.COMMAND_OK, prepared.error_message.decode()
     columns = pgconn.describe_prepared(b"")
     got = [(str(columns.fname(i), "utf-8"), columns.ftype(i)) for i in range(columns.nfields)]

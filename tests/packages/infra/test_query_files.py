@@ -51,10 +51,12 @@ def test_blocks_are_read(file):
     assert pair.many
     assert pair.params == {"a", "b"}
     assert pair.comment == "Two columns. And a second line of comment."
-    text, order = pair.numbered()
-    assert order == ["a", "b"]
-    assert "$1::bigint" in text
-    assert "'100%'" in text
+    assert pair.order == ("a", "b")
+    assert b"$1::bigint" in pair.text
+    assert b"'100%'" in pair.text
+    assert pair.values({"b": 2, "a": 1}) == [1, 2]
+    with pytest.raises(TypeError, match="takes"):
+        pair.values({"a": 1})
     assert queries.REGISTRY["shop", "pair"] is pair
 
 

@@ -22,6 +22,15 @@ def app(template):
         yield connection
 
 
+@pytest.fixture(scope="module")
+def owner(postgres, template):
+    """The superuser as th_owner: as which the doors run."""
+    name = psycopg.conninfo.conninfo_to_dict(template.app_conninfo)["dbname"]
+    with psycopg.connect(postgres.conninfo(name), autocommit=True) as connection:
+        connection.execute("set role th_owner")
+        yield connection
+
+
 def scope(connection, token):
     with connection.transaction():
         connection.execute("select set_config('tokenhouse.token', %s, true)", [token])
@@ -135,13 +144,14 @@ def test_the_key_is_out_of_reach(app):
         (None, "access.require_accounts('{}')", False),
     ],
 )
-def test_requirements(app, template, actor, call, allowed):
+def test_requirements(owner, template, actor, call, allowed):
+    # Behind the doors: only they, who run as the owner, may ask.
     token = "" if actor is None else template.signer.sign(actor)
-    with app.transaction():
-        app.execute("select set_config('tokenhouse.token', %s, true)", [token])
+    with owner.transaction():
+        owner.execute("select set_config('tokenhouse.token', %s, true)", [token])
         if allowed:
-            app.execute(f"select {call}")
+            owner.execute(f"select {call}")
         else:
-            with pytest.raises(psycopg.Error) as refused, app.transaction():
-                app.execute(f"select {call}")
+            with pytest.raises(psycopg.Error) as refused, owner.transaction():
+                owner.execute(f"select {call}")
             assert refused.value.sqlstate == "TH403"

@@ -71,6 +71,5 @@ $$;
 
 revoke all on function access.scope(), access.require_platform(), access.require_accounts(bigint[]) from public;
 grant usage on schema access to th_app, th_worker;
-grant execute on function access.scope(), access.require_platform(), access.require_accounts(bigint[])
-to th_app, th_worker;
+grant execute on function access.scope() to th_app, th_worker;
 revoke all on access.secret from public, th_app, th_worker;
