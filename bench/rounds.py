@@ -158,7 +158,7 @@ async def made_ready(plan: Plan, say: Say) -> AsyncIterator[Bench]:
             say("warming up")
             for one in web:
                 for templates in (calls.charges(), calls.batches(), calls.checks(), calls.stats()):
-                    await one.measure(templates, plan.batch_connections, plan.seconds / 2)
+                    await one.measure(templates, plan.connections, plan.seconds)
         till = await stack.enter_async_context(inprocess.opened(large, server.pid or 0))
         yield Bench(plan, server, yardstick, small, till, web, others, say)
 
