@@ -144,13 +144,20 @@ async def test_time_ends_a_hold(economy, admin):
     pass_time(admin, HOUR)
     assert await figures(economy, payer) == (100, 10, 90)
     assert (await economy.check(payer, amount=90)).available == 90
-    for sort in ("capture", "void"):
+    for sort in ("void", "capture"):
         with pytest.raises(Conflict, match="it was expired") as refused:
             await economy.till.submit(economy.ending(payer, hold, sort, 1))
         assert (refused.value.code, refused.value.extra["state"]) == (ENDED, "expired")
     assert (await economy.charge(payer, amount=90)).receipt.balance == 10
     assert (await economy.hold_state(hold), await economy.hold_state(later)) == ("expired", "live")
-    assert (await economy.capture(payer, later, 10)).receipt.balance == 0
+    assert (await economy.capture(payer, later, 5)).receipt.balance == 5
+    # Also of several, one after the other, with nothing else to be done to the account.
+    holds = [await economy.hold(payer, amount=1, ttl_seconds=hours * 3600 - 1) for hours in (1, 2, 3)]
+    for hold in holds:
+        pass_time(admin, HOUR)
+        with pytest.raises(Conflict, match="it was expired"):
+            await economy.capture(payer, hold, 1)
+    assert await figures(economy, payer) == (5, 0, 5)
     await clean(economy.db)
 
 
