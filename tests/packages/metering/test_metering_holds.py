@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from economy import FLAT_RATE, TELLER, clean, pass_time, tenant
-from tokenhouse.domain import ledger, metering
+from economy import FLAT_RATE, TELLER, clean, party, pass_time, tenant
+from tokenhouse.domain import ledger, metering, wallets
 from tokenhouse.domain.metering.types import Share
 from tokenhouse.infra.kernel.errors import Conflict, InsufficientTokens, NotFound
 
@@ -142,12 +142,15 @@ async def test_time_ends_a_hold(economy, admin):
     hold = await economy.hold(payer, amount=80, ttl_seconds=3599)
     later = await economy.hold(payer, amount=10, ttl_seconds=7200)
     pass_time(admin, HOUR)
-    assert await figures(economy, payer) == (100, 10, 90)
-    assert (await economy.check(payer, amount=90)).available == 90
+    async with economy.db.read(tenant(payer)) as tx:
+        views, _ = await wallets.wallets_of(tx, economy.terms, party(payer))
+    assert [(view.balance, view.held, view.available) for view in views if view.balance] == [(100, 10, 90)]
     for sort in ("void", "capture"):
         with pytest.raises(Conflict, match="it was expired") as refused:
             await economy.till.submit(economy.ending(payer, hold, sort, 1))
         assert (refused.value.code, refused.value.extra["state"]) == (ENDED, "expired")
+    assert await figures(economy, payer) == (100, 10, 90)
+    assert (await economy.check(payer, amount=90)).available == 90
     assert (await economy.charge(payer, amount=90)).receipt.balance == 10
     assert (await economy.hold_state(hold), await economy.hold_state(later)) == ("expired", "live")
     assert (await economy.capture(payer, later, 5)).receipt.balance == 5
