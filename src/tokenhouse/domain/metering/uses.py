@@ -1,6 +1,7 @@
 """What a use of a model earns, and whose use it counts as: pure, like the rules that call it."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from tokenhouse.domain.earnings.rules import earning_credits, earning_reason, split
@@ -77,7 +78,9 @@ def _pay(
     posting: MeteringPosting,
 ) -> None:
     """Post a use: to the model, and to each of its earners."""
-    at = order.occurred_at or scene.at_text
+    at = scene.at_text
+    if order.occurred_at is not None:  # in UTC like the other, for the latest of a batch is found by text
+        at = datetime.fromisoformat(order.occurred_at).astimezone(UTC).isoformat()
     _add(posting.uses, terms.model_id, amount, sum([nanos for _, nanos in shares]), at)
     for earner, nanos in shares:
         _add(posting.shares, (terms.model_id, earner), amount, nanos, at)
