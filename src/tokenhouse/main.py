@@ -18,11 +18,12 @@ from tokenhouse.domain import access
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.access import Identities
 from tokenhouse.domain.metering import Checks, GroupCommit
+from tokenhouse.domain.wallets import Looks
+from tokenhouse.entrypoints.api import fast
 from tokenhouse.entrypoints.api.app import make_app
 from tokenhouse.entrypoints.api.gate import Gate
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.entrypoints.api.runtime import Runtime
-from tokenhouse.entrypoints.api.v1.charges import CHARGES, fast_charge
 from tokenhouse.entrypoints.web import home
 from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
@@ -74,6 +75,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         database=database,
         commit=commit,
         checks=Checks(database, commit),
+        looks=Looks(database),
         identities=Identities(database),
         keys=Keys(database, admin_key),
         metrics=metrics,
@@ -95,7 +97,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
     app = make_app(lifespan, traced)
     home.mount(app, has_admin_key=admin_key is not None)
     # Traced, every request goes through the framework, which makes the spans.
-    return Gate(runtime, app, {} if traced["tracing"] else {("POST", CHARGES): fast_charge})
+    return Gate(runtime, app, {} if traced["tracing"] else fast.routes())
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ EXTRA: dict[str, str] = {
     "metering/uses.py": "rules: what a use earns, beside those that price and burn",
     "metering/verification.py": "runs the invariants and sums up the books",
     "wallets/grants.py": "the verb that gives credits",
+    "wallets/looks.py": "reading, gathered over concurrent callers",
     "wallets/settlements.py": "the verbs of plans and time: enrol, renew, lapse, change",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }

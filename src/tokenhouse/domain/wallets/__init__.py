@@ -1,6 +1,7 @@
 """Grants, burn order, allowances and their renewal."""
 
 from tokenhouse.domain.wallets.grants import grant
+from tokenhouse.domain.wallets.looks import Looks
 from tokenhouse.domain.wallets.service import (
     assemble,
     due_accounts,
@@ -10,11 +11,13 @@ from tokenhouse.domain.wallets.service import (
     move_params,
     plan_of,
     post,
+    views_of,
     wallets_of,
 )
 from tokenhouse.domain.wallets.settlements import change_plan, enrol, settle
 
 __all__ = [
+    "Looks",
     "assemble",
     "change_plan",
     "due_accounts",
@@ -27,5 +30,6 @@ __all__ = [
     "plan_of",
     "post",
     "settle",
+    "views_of",
     "wallets_of",
 ]

@@ -12,17 +12,23 @@ FROM wallets.lot AS l
 WHERE l.bucket = %(bucket)s::smallint AND l.account_id = %(account_id)s::bigint AND l.source = 'allowance'
   AND l.period_started_at = %(period_started_at)s::timestamptz;
 
+-- enrolments_of : EnrolmentNow*
+-- The plans of accounts, and whether their periods are over.
+SELECT e.account_id, e.plan_id, e.renews_at, e.renews_at <= clock_timestamp() AS due
+FROM unnest(%(buckets)s::smallint[], %(accounts)s::bigint[]) AS n (bucket, account_id)
+JOIN wallets.enrolment AS e ON e.bucket = n.bucket AND e.account_id = n.account_id;
+
 -- wallet_rows : WalletRow*
--- The wallets of an account; what expired holds set aside is free again.
-SELECT a.asset_id::integer AS asset_id, a.balance,
+-- The wallets of accounts; what expired holds set aside is free again.
+SELECT a.owner_id AS account_id, a.asset_id::integer AS asset_id, a.balance,
        CASE WHEN a.held = 0 THEN 0 ELSE a.held - coalesce((
          SELECT sum(h.amount) FROM ledger.hold AS h
          WHERE h.bucket = a.bucket AND h.account_id = a.owner_id AND h.asset_id = a.asset_id AND h.state = 'live'
            AND h.expires_at <= clock_timestamp()), 0)::bigint END AS held,
        greatest(a.spent - a.spent_mark, 0) AS used, a.last_spent_at AS last_used_at,
        coalesce(a.due_at <= clock_timestamp(), false) AS due
-FROM ledger.account AS a
-WHERE a.bucket = %(bucket)s::smallint AND a.owner_id = %(account_id)s::bigint AND a.role = 'wallet'
+FROM unnest(%(buckets)s::smallint[], %(accounts)s::bigint[]) AS n (bucket, account_id)
+JOIN ledger.account AS a ON a.bucket = n.bucket AND a.owner_id = n.account_id AND a.role = 'wallet'
 ORDER BY a.asset_id;
 
 -- due_accounts : DueAccount*

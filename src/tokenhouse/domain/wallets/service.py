@@ -16,7 +16,9 @@ from tokenhouse.domain.wallets.types import (
     AllowanceLot,
     DueAccount,
     Enrolment,
+    EnrolmentNow,
     GrantView,
+    Looked,
     Lot,
     LotColumns,
     LotRow,
@@ -31,6 +33,7 @@ from tokenhouse.infra.kernel.errors import UnknownReference
 _Q = load_queries(__file__)
 _ENROLMENT_OF = _Q.rows("enrolment_of", Enrolment)
 _ALLOWANCE_LOTS = _Q.rows("allowance_lots", AllowanceLot)
+_ENROLMENTS_OF = _Q.rows("enrolments_of", EnrolmentNow)
 _WALLET_ROWS = _Q.rows("wallet_rows", WalletRow)
 _DUE_ACCOUNTS = _Q.rows("due_accounts", DueAccount)
 _GRANTS_OF = _Q.rows("grants_of", GrantView)
@@ -84,16 +87,32 @@ def move_params(posting: WalletPosting) -> dict[str, object]:
     }
 
 
+async def look(tx: Tx, parties: Sequence[Party]) -> dict[int, Looked]:
+    """Read the wallets and plans of accounts, by account: in two queries, however many there are."""
+    buckets = arrays.ints([party.bucket for party in parties])
+    accounts = arrays.ints([party.id for party in parties])
+    enrolments = await tx.all(_ENROLMENTS_OF, buckets=buckets, accounts=accounts)
+    rows = await tx.all(_WALLET_ROWS, buckets=buckets, accounts=accounts)
+    plans = {enrolment.account_id: enrolment for enrolment in enrolments}
+    found: dict[int, list[WalletRow]] = {party.id: [] for party in parties}
+    for row in rows:
+        found[row.account_id].append(row)
+    return {account: Looked(plans.get(account), tuple(own)) for account, own in found.items()}
+
+
 async def wallets_of(tx: Tx, catalog: Catalog, party: Party) -> tuple[list[WalletView], bool]:
     """Return an account's wallets, every credit type on offer among them, and whether a settlement is due first."""
-    enrolment = await tx.first(_ENROLMENT_OF, bucket=party.bucket, account_id=party.id)
-    rows = {row.asset_id: row for row in await tx.all(_WALLET_ROWS, bucket=party.bucket, account_id=party.id)}
-    at = await ledger.now(tx)
-    refreshes = enrolment.renews_at if enrolment else None
-    due = any(row.due for row in rows.values()) or (refreshes is not None and refreshes <= at)
+    looked = (await look(tx, [party]))[party.id]
+    return views_of(catalog, looked), looked.due
+
+
+def views_of(catalog: Catalog, looked: Looked) -> list[WalletView]:
+    """Show wallets as their owner sees them, the empty ones of every credit type on offer too."""
+    rows = {row.asset_id: row for row in looked.rows}
+    refreshes = looked.enrolment.renews_at if looked.enrolment else None
     views = []
     for asset_id in sorted({*catalog.credit_types.values(), *rows}):
-        row = rows.get(asset_id) or WalletRow(asset_id, 0, 0, 0, None, False)
+        row = rows.get(asset_id) or WalletRow(0, asset_id, 0, 0, 0, None, False)
         views.append(
             WalletView(
                 credit_type=catalog.codes[asset_id],
@@ -106,7 +125,7 @@ async def wallets_of(tx: Tx, catalog: Catalog, party: Party) -> tuple[list[Walle
                 last_used_at=row.last_used_at,
             )
         )
-    return views, due
+    return views
 
 
 async def enrolment_of(tx: Tx, party: Party) -> Enrolment | None:

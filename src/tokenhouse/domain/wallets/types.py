@@ -125,15 +125,39 @@ class WalletView:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolmentNow:
+    """The plan of an account, and whether its period is over."""
+
+    account_id: int
+    plan_id: str
+    renews_at: datetime
+    due: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WalletRow:
     """A wallet as its row says it."""
 
+    account_id: int
     asset_id: int
     balance: int
     held: int
     used: int
     last_used_at: datetime | None
     due: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was read of an account: its plan and its wallets."""
+
+    enrolment: EnrolmentNow | None
+    rows: tuple[WalletRow, ...]
+
+    @property
+    def due(self) -> bool:
+        """Whether time has something to do to it first."""
+        return any(row.due for row in self.rows) or (self.enrolment is not None and self.enrolment.due)
 
 
 @dataclass(frozen=True, slots=True)

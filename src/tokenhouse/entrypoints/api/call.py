@@ -28,16 +28,18 @@ SCOPE = "tokenhouse.call"
 class Call:
     """One request that came through the gate.
 
-    body: parsed, or NO_BODY. key: its Idempotency-Key. user: its X-User-ID, which only the platform's keys may
+    query: as it was sent. body: parsed, or NO_BODY. key: its Idempotency-Key. user: its X-User-ID, which only the
+    platform's keys may
     name; a user's own key naming itself leaves it None.
     """
 
-    __slots__ = ("authority", "body", "key", "method", "path", "request_id", "runtime", "user")
+    __slots__ = ("authority", "body", "key", "method", "path", "query", "request_id", "runtime", "user")
 
     def __init__(self, runtime: "Runtime", method: str, path: str, request_id: str) -> None:
         self.runtime = runtime
         self.method = method
         self.path = path
+        self.query = b""
         self.request_id = request_id
         self.authority: Authority
         self.body: object = NO_BODY

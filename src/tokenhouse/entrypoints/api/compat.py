@@ -28,7 +28,7 @@ from tokenhouse.entrypoints.api.problems import exact_json
 from tokenhouse.entrypoints.api.reference import COMPAT_COMMAND, COMPAT_READ, found
 from tokenhouse.entrypoints.api.routing import TheCall, router
 from tokenhouse.entrypoints.api.v1.models import purchase, reader
-from tokenhouse.entrypoints.api.v1.wallets import wallets_now
+from tokenhouse.entrypoints.api.v1.wallets import looked_at
 from tokenhouse.infra.database import Actor
 from tokenhouse.infra.kernel.errors import BadRequest, Forbidden, InsufficientTokens, NotFound
 from tokenhouse.infra.kernel.money import usd_number
@@ -235,12 +235,11 @@ async def token_stats(call: TheCall, organizationId: str | None = None) -> Respo
     if not organizationId:
         raise BadRequest("Say whose: /api/v1/tokens/stats?organizationId=…")
     identity = await call.account(organizationId, "wallets:read")
-    views = await wallets_now(call, identity)
-    async with call.runtime.database.read(Actor((identity.id,))) as tx:
-        enrolment = await wallets.enrolment_of(tx, party_of(identity))
+    looked = await looked_at(call, identity)
+    catalog = (await call.runtime.commit.rates()).catalog
     return _answer(
         {
-            "plan": enrolment.plan_id if enrolment else None,
+            "plan": looked.enrolment.plan_id if looked.enrolment else None,
             "tokens": [
                 {
                     "tokenType": view.credit_type,
@@ -250,7 +249,7 @@ async def token_stats(call: TheCall, organizationId: str | None = None) -> Respo
                     "refreshDate": view.refreshes_at,
                     "lastUsedAt": view.last_used_at,
                 }
-                for view in views
+                for view in wallets.views_of(catalog, looked)
             ],
         }
     )

@@ -91,6 +91,7 @@ class Gate:
                 await self._admit(call, headers, receive)
                 fast = self._fast.get((call.method, path))
                 if fast is not None:
+                    call.query = scope["query_string"]
                     rendered = await fast(call)
                     await _send(send, rendered, request_id)
                     self._count(call, path, rendered.status, began)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tokenhouse.domain.access import Identities
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
+from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.kernel.errors import TokenhouseError
@@ -24,6 +25,7 @@ class Runtime:
     database: Database
     commit: GroupCommit
     checks: Checks
+    looks: Looks
     identities: Identities
     keys: Keys
     metrics: Metrics

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import metering, wallets
 from tokenhouse.domain.access.types import Identity
-from tokenhouse.domain.wallets.types import NewGrant, WalletView
+from tokenhouse.domain.wallets.types import Looked, NewGrant, WalletView
 from tokenhouse.entrypoints.api.call import Call, party_of
 from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
 from tokenhouse.entrypoints.api.patience import patiently
@@ -79,18 +79,21 @@ class GrantRowOut(Answer):
     created_at: datetime
 
 
+async def looked_at(call: Call, identity: Identity) -> Looked:
+    """Read an account's plan and wallets once time has done what is due to them."""
+    party = party_of(identity)
+    looked = await call.runtime.looks.look(party)
+    if looked.due:
+        catalog = (await call.runtime.commit.rates()).catalog
+        await metering.settle_account(call.runtime.database, catalog, party)
+        looked = await call.runtime.looks.look(party)
+    return looked
+
+
 async def wallets_now(call: Call, identity: Identity) -> list[WalletView]:
     """Read an account's wallets once time has done what is due to them."""
-    database, party = call.runtime.database, party_of(identity)
-    catalog = (await call.runtime.commit.rates()).catalog
-    actor = Actor((identity.id,))
-    async with database.read(actor) as tx:
-        views, due = await wallets.wallets_of(tx, catalog, party)
-    if due:
-        await metering.settle_account(database, catalog, party)
-        async with database.read(actor) as tx:
-            views, _ = await wallets.wallets_of(tx, catalog, party)
-    return views
+    looked = await looked_at(call, identity)
+    return wallets.views_of((await call.runtime.commit.rates()).catalog, looked)
 
 
 @routes.get(
