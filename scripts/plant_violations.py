@@ -23,7 +23,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 COPIED = [
-    *("src", "tests/house", "docs", "pyproject.toml", "Makefile"),
+    *("src", "tests", "docs", "pyproject.toml", "Makefile"),
     *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"),
 ]
 BIN = Path(sys.executable).parent
