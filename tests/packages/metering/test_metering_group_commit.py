@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from economy import TERMS, clean, pass_time, source
-from tokenhouse.domain.metering import GroupCommit
+from tokenhouse.domain.metering import GroupCommit, group_commit
 from tokenhouse.domain.metering.types import Done
 from tokenhouse.infra.kernel.errors import InsufficientTokens, TokenhouseError, Unavailable, UnknownReference
 
@@ -212,3 +212,17 @@ def away(postgres, name):
             yield
         finally:
             outside.execute(f"alter database {name} with allow_connections true")
+
+
+async def test_a_wallet_that_cannot_be_settled_is_not_waited_for(economy, admin, monkeypatch):
+    payer, other = await economy.account("payer", credits=5), await economy.account("other", credits=5)
+    admin.execute("update ledger.account set due_at = clock_timestamp() where owner_id = %s", [payer.id])
+
+    async def settle_nothing(*_):
+        pass
+
+    monkeypatch.setattr(group_commit, "settle_account", settle_nothing)
+    async with asyncio.timeout(5):
+        outcomes = await economy.till.submit_all([economy.order(one, amount=1) for one in (payer, other)])
+    assert [type(one) for one in outcomes] == [Unavailable, Done]
+    assert outcomes[0].headers["Retry-After"] == "1"
