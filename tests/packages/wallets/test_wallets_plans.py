@@ -197,6 +197,24 @@ async def test_changes_that_race(economy):
     await clean(economy.db)
 
 
+async def test_the_period_ends_as_the_new_plan_counts(economy, clock):
+    """From the same anchor: by the month, or every 30 days; what was used since the period began stays used."""
+    anchor = datetime(2024, 1, 5, 10, tzinfo=UTC)
+    clock.at = anchor
+    account = await economy.account("a", plan="small")
+    for plan, end in (
+        ("thirty", datetime(2024, 2, 4, 10, tzinfo=UTC)),
+        ("large", datetime(2024, 2, 5, 10, tzinfo=UTC)),
+        ("yearly", datetime(2024, 2, 5, 10, tzinfo=UTC)),
+    ):
+        clock.at += timedelta(days=2)
+        await economy.change_plan(account, plan)
+        found = await plan_of(economy, account)
+        assert (found.anchor, found.period_started_at, found.renews_at) == (anchor, anchor, end)
+        allowances = [one for one in await economy.grants(account) if one.credit_type == "general"]
+        assert [one.expires_at for one in allowances] == [end]
+
+
 async def test_an_account_made_on_the_last_day(economy, admin):
     """The anchor is the moment of enrolment, and a change of plan does not move it."""
     account = await economy.account("a", plan="small")
