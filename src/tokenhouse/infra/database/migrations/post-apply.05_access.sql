@@ -13,13 +13,16 @@ begin
   return v_scope;
 end $$;
 
--- Raises TH403 unless the token may post for each of these accounts.
+-- Raises TH403 unless the token may post for each of these accounts. NULL is nobody's.
 create or replace function access.require_teller_of(p_accounts bigint[]) returns void
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_scope bigint[] := access.teller_scope();
 begin
-  if not (0 = any (v_scope) or p_accounts <@ v_scope) then
+  if p_accounts is null or (not 0 = any (v_scope) and exists (
+    -- by hash: `<@` compares every account with every other
+    select unnest(p_accounts) except select unnest(v_scope)
+  )) then
     raise exception 'an account outside of this token' using errcode = 'TH403';
   end if;
 end $$;

@@ -107,6 +107,13 @@ begin
   return v_rows;
 end $$;
 
+-- The owners of legs that move credits. A leg of dollars pays an earner, whom no teller's token needs to name.
+create or replace function ledger.payers(p_owner bigint[], p_asset smallint[]) returns bigint[]
+language plpgsql stable as $$
+begin
+  return array(select p_owner[i] from unnest(p_asset) with ordinality n (asset_id, i) where n.asset_id <> 0);
+end $$;
+
 -- Writes one decided batch: entries, transfers, and the change they make to the wallets (each named once, and locked
 -- already). The table's checks are the floors. Raises TH409 where a wallet is missing. The dollars of its transfers
 -- reach the earners' accounts by ledger.write_earners, last in the same statement.
@@ -156,7 +163,7 @@ create or replace function ledger.post(
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform access.require_teller_of(p_entry_account || p_wallet_owner);
+  perform access.require_teller_of(p_entry_account || p_wallet_owner || ledger.payers(p_leg_owner, p_leg_asset));
   perform ledger.write(p_bucket, p_at, p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer, p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner, p_leg_lot, p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent);
 end $$;
 

@@ -137,7 +137,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
-  perform access.require_teller_of(p_entry_account || p_wallet_owner);
+  perform access.require_teller_of(p_entry_account || p_wallet_owner || p_moved_account || p_usage_account
+                                   || p_hold_account || ledger.payers(p_leg_owner, p_leg_asset));
   perform ledger.write(
     p_bucket, p_at, p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer,
     p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner, p_leg_lot,
