@@ -1,8 +1,8 @@
 """A connection of its own for the hot path: load, decide, post in two round trips, with as little work as can be.
 
 It speaks to libpq itself and stays in pipeline mode: its statements are prepared when it connects, several travel
-together, and the event loop watches the socket all the time. For a small batch that is about half the client's work
-of the pool's connections and the driver's cursors, which serve everything else.
+together, and the event loop watches the socket all the time. That saves client work for each batch, which counts where
+batches are small. The pool's connections and the driver's cursors serve everything else.
 """
 
 from __future__ import annotations
