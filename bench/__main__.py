@@ -24,8 +24,11 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="tell instead where the time of a charge goes")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--no-http", action="store_true", help="only what runs in process")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="PART", help="only what has this in its name, such as 'HTTP: ch'"
+    )
     given = parser.parse_args()
-    plan = QUICK if given.quick else Plan()
+    plan = replace(QUICK if given.quick else Plan(), only=tuple(given.only))
     if given.rounds:
         plan = replace(plan, rounds=given.rounds)
     if given.seconds:

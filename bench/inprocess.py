@@ -16,6 +16,7 @@ from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.domain.metering import Checks, GroupCommit, receipts_of
 from tokenhouse.domain.metering.types import Order
 from tokenhouse.infra.database import Actor, Database
+from tokenhouse.infra.kernel import collector
 from tokenhouse.infra.kernel.ids import uuid7
 
 HOT_MODEL = 1
@@ -32,6 +33,7 @@ class Till:
     database: Database
     commit: GroupCommit
     checks: Checks
+    looks: wallets.Looks
     parties: list[Party]
     postmaster: int
     dice: random.Random = field(default_factory=lambda: random.Random(1))
@@ -78,9 +80,7 @@ class Till:
         terms = (await self.commit.rates()).catalog
 
         async def read() -> None:
-            party = self.dice.choice(self.parties)
-            async with self.database.read(Actor((party.id,))) as tx:
-                await wallets.wallets_of(tx, terms, party)
+            wallets.views_of(terms, await self.looks.look(self.dice.choice(self.parties)))
 
         return await self.loop(callers, seconds, read)
 
@@ -122,7 +122,17 @@ async def opened(economy: Economy, postmaster: int) -> AsyncIterator[Till]:
             observe=lambda size, _seconds, _left: sizes.append(size),
         )
         parties = [Party(number, number % booted.buckets, f"u{number}") for number in economy.payers]
-        till = Till(economy, database, commit, Checks(database, commit), parties, postmaster, batches=sizes)
+        till = Till(
+            economy,
+            database,
+            commit,
+            Checks(database, commit),
+            wallets.Looks(database),
+            parties,
+            postmaster,
+            batches=sizes,
+        )
+        collector.calm()
         try:
             await till.charges(64, _WARM_UP_SECONDS)
             yield till

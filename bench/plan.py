@@ -23,6 +23,12 @@ class Plan:
     pace: int = 600
     """Calls a second of the measurements that do not press as hard as they can."""
     http: bool = True
+    only: tuple[str, ...] = ()
+    """Where given, only what has one of these in its name is measured, beside the yardstick."""
+
+    def wants(self, name: str) -> bool:
+        """Whether a measurement is to be made."""
+        return not self.only or any(part in name for part in self.only)
 
 
 QUICK = Plan(

@@ -27,6 +27,7 @@ from tokenhouse.entrypoints.api.runtime import Runtime
 from tokenhouse.entrypoints.web import home
 from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
+from tokenhouse.infra.kernel import collector
 from tokenhouse.infra.kernel.errors import TokenhouseError, Unavailable
 from tokenhouse.infra.telemetry import logs
 from tokenhouse.infra.telemetry.metrics import Metrics
@@ -110,6 +111,7 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
             await check_serving(connection)
         await commit.reload()
         await _first_catalog(runtime, catalog_file)
+        collector.calm()
         watching = asyncio.create_task(_watch_catalog(commit))
         try:
             yield

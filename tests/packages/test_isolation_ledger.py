@@ -314,11 +314,14 @@ def test_every_function_says_who_may_call_it(admin):
 
 
 def call(name, types, account):
-    """Call a function about an account: every number and every list's one number is its."""
+    """Call a function about an account: every number is its, every list's one number, every row."""
+    row = f"""'{{"account_id": {account}, "owner_id": {account}, "asset_id": 1}}'"""
     values = {
         "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
         "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
     }  # fmt: skip
+    for table in ("ledger.entry", "ledger.transfer", "ledger.hold", "metering.usage"):
+        values[table] = f"json_populate_record(null::{table}, {row})"
     given = [f"array[{values[one[:-2]]}]::{one}" if one.endswith("[]") else f"{values[one]}::{one}" for one in types]
     return f"select {name}({', '.join(given)})"
 

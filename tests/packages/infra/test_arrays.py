@@ -12,8 +12,7 @@ SHARED = settings(max_examples=150, deadline=None, suppress_health_check=[Health
 
 def test_shapes() -> None:
     assert arrays.ints([1, None, -3]) == "{1,NULL,-3}"
-    assert arrays.ints([]) == arrays.texts([]) == arrays.bools([]) == "{}"
-    assert arrays.bools([True, None, False]) == "{t,NULL,f}"
+    assert arrays.ints([]) == arrays.texts([]) == arrays.rows([]) == "{}"
     assert arrays.texts(["a.b@c", None, "null", "", 'q"\\']) == '{a.b@c,NULL,"null","","q\\"\\\\"}'
 
 
@@ -29,3 +28,14 @@ def test_texts_survive(postgres_session, values) -> None:
 def test_integers_survive(postgres_session, values) -> None:
     row = postgres_session.execute("select %s::bigint[]", [arrays.ints(values)]).fetchone()
     assert row[0] == values
+
+
+@SHARED
+@given(
+    st.lists(st.tuples(*[st.none() | TEXT | st.sampled_from(["NULL", "", ",", '"', "\\", "(", ")", " a ", "\n"])] * 2))
+)
+def test_fields_of_rows_survive(postgres_session, pairs) -> None:
+    postgres_session.execute("create temp table if not exists pair (a text, n integer, b text)")
+    literal = arrays.rows([f'"({arrays.field(a)},{place},{arrays.field(b)})"' for place, (a, b) in enumerate(pairs)])
+    rows = postgres_session.execute("select * from unnest(%s::pg_temp.pair[])", [literal]).fetchall()
+    assert rows == [(a, place, b) for place, (a, b) in enumerate(pairs)]

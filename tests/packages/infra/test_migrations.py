@@ -142,3 +142,16 @@ def test_the_real_schema_is_owned_by_th_owner(admin):
         " where n.nspname !~ '^(pg_|information_schema)' and c.relowner <> 'th_owner'::regrole"
     ).fetchall()
     assert not strays
+
+
+def test_doors_of_an_earlier_version_are_taken_down(connect):
+    connection = connect()
+    migrate(connection)
+    connection.execute("create function ledger.post(x integer) returns integer language sql return x")
+    kept = scalar(connection, "select count(*) from pg_proc where pronamespace = 'ledger'::regnamespace")
+    connection.execute("update infra.post_apply set digest = 'earlier'")
+    assert migrate(connection).post_applied
+    now = scalar(connection, "select count(*) from pg_proc where pronamespace = 'ledger'::regnamespace")
+    assert now == kept - 1
+    assert scalar(connection, "select to_regprocedure('ledger.post(integer)') is null")
+    assert scalar(connection, "select to_regprocedure('market.raise_version()') is not null")  # made by a migration

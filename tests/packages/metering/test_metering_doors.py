@@ -39,7 +39,7 @@ def _move(posting, owner, entry):
 def _usage(posting, owner, entry):
     more = dict.fromkeys(UsageRow._fields)
     more |= {"id": entry, "account_id": owner, "asset_id": 1, "kind": "charge", "counted": False}
-    more |= {"usage_type": "other", "amount": 0, "credits": 0, "balance": 0, "nanos": 0}
+    more |= {"usage_type": "other", "amount": 0, "credits": 0, "balance_after": 0, "nanos": 0}
     posting.usage.append(UsageRow(**more))
 
 

@@ -24,7 +24,7 @@ from tokenhouse.domain.access.types import (
 )
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound, ValidationFailed
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id, uuid7
 
 _Q = load_queries(__file__)
 _DEPLOYMENT = _Q.rows("deployment", Deployment)
@@ -56,7 +56,7 @@ async def create_account(tx: Tx, new: NewAccount) -> Account:
 
     ValidationFailed: no id as ids are, no such time zone.
     """
-    external_id = str(uuid7()) if new.external_id is None else rules.check_external_id(new.external_id)
+    external_id = new_id() if new.external_id is None else rules.check_external_id(new.external_id)
     rules.check_time_zone(new.time_zone)
     try:
         await tx.one(

@@ -22,20 +22,26 @@ def earning_reason(
     came from grants whose use earns; with none there was no paid charge. `total_nanos`: the formula's result,
     which must fit a bigint beside what was earned before.
     """
-    holds: tuple[tuple[EarningReason, bool], ...] = (
-        ("self_use", self_use),
-        ("no_model", not has_model),
-        ("no_owner", not has_earner),
-        ("not_monetized", not monetized),
-        ("unpaid_source", earning_credits <= 0),
-        ("overflow", total_nanos > MAX_NANOS),
-    )
-    return next((reason for reason, holding in holds if holding), None)
+    if self_use:
+        return "self_use"
+    if not has_model:
+        return "no_model"
+    if not has_earner:
+        return "no_owner"
+    if not monetized:
+        return "not_monetized"
+    if earning_credits <= 0:
+        return "unpaid_source"
+    return "overflow" if total_nanos > MAX_NANOS else None
 
 
 def earning_credits(burned: Iterable[tuple[str, int]], earn_on: AbstractSet[str]) -> int:
     """Sum the credits, of (source of the grant, credits), that came from sources whose use earns."""
-    return sum(burnt for source, burnt in burned if source in earn_on)
+    credit_sum = 0
+    for source, burnt in burned:
+        if source in earn_on:
+            credit_sum += burnt
+    return credit_sum
 
 
 def split(

@@ -44,11 +44,7 @@ SELECT ledger.open_accounts(%(bucket)s::smallint, %(owners)s::bigint[], %(assets
 -- Entries, transfers and wallets; then holds that end.
 SELECT ledger.post(
          %(bucket)s::smallint, %(at)s::timestamptz,
-         %(entry_account)s::bigint[], %(entry_key)s::text[], %(entry_id)s::uuid[], %(entry_kind)s::text[],
-         %(entry_fingerprint)s::text[], %(entry_answer)s::text[],
-         %(leg_entry)s::uuid[], %(leg)s::smallint[], %(leg_kind)s::text[], %(leg_asset)s::smallint[],
-         %(leg_debit)s::bigint[], %(leg_credit)s::bigint[], %(leg_amount)s::bigint[], %(leg_owner)s::bigint[],
-         %(leg_lot)s::bigint[],
+         %(entries)s::ledger.entry[], %(transfers)s::ledger.transfer[],
          %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
          %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[]),
        ledger.end_holds(%(bucket)s::smallint, %(at)s::timestamptz, %(ended_id)s::uuid[], %(ended_state)s::text[],

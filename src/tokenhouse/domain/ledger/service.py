@@ -11,8 +11,11 @@ from tokenhouse.domain.ledger.types import (
     DueHold,
     Entry,
     EntryFound,
+    EntryRow,
     Hold,
     HoldEnd,
+    HoldRow,
+    LegRow,
     Posting,
     WalletColumns,
 )
@@ -123,28 +126,13 @@ async def expire_holds(tx: Tx, bucket: int, account_id: int | None = None, most:
 
 
 def params(posting: Posting) -> dict[str, object]:
-    """Give the parameters of the post statement: one array literal a column."""
-    entries = columns(posting.entries, 6)
-    legs = columns(posting.legs, 9)
+    """Give the parameters of the post statement: rows of tables as the literals of their types, changes by column."""
     ended = columns(posting.ended, 3)
     changes = columns(posting.wallets.values(), 3)
-    ints, texts = arrays.ints, arrays.texts
+    ints = arrays.ints
     return {
-        "entry_account": ints(entries[0]),
-        "entry_key": texts(entries[1]),
-        "entry_id": ints(entries[2]),
-        "entry_kind": ints(entries[3]),
-        "entry_fingerprint": ints(entries[4]),
-        "entry_answer": arrays.sparse(entries[5]),
-        "leg_entry": ints(legs[0]),
-        "leg": ints(legs[1]),
-        "leg_kind": ints(legs[2]),
-        "leg_asset": ints(legs[3]),
-        "leg_debit": ints(legs[4]),
-        "leg_credit": ints(legs[5]),
-        "leg_amount": ints(legs[6]),
-        "leg_owner": ints(legs[7]),
-        "leg_lot": arrays.sparse_ints(legs[8]),
+        "entries": arrays.rows([_entry(row) for row in posting.entries]),
+        "transfers": arrays.rows([_transfer(row) for row in posting.legs]),
         "wallet_owner": ints([owner for owner, _ in posting.wallets]),
         "wallet_asset": ints([asset for _, asset in posting.wallets]),
         "wallet_balance": ints(changes[0]),
@@ -154,6 +142,31 @@ def params(posting: Posting) -> dict[str, object]:
         "ended_state": ints(ended[1]),
         "ended_captured": ints(ended[2]),
     }
+
+
+def hold_rows(posting: Posting) -> str:
+    """Give the holds to be set aside, as rows of ledger.hold."""
+    return arrays.rows([_hold(row) for row in posting.holds])
+
+
+# In the columns' order of the tables; bucket and times, the same for all rows, are the statement's.
+
+
+def _entry(row: EntryRow) -> str:
+    account, key, entry, kind, fingerprint, answer = row
+    field = arrays.field
+    return f'"(,{account},{field(key)},{entry},{kind},\\\\\\\\x{fingerprint},{field(answer)},)"'
+
+
+def _transfer(row: LegRow) -> str:
+    entry, leg, kind, asset, debit, credit, amount, owner, lot = row
+    return f'"(,{entry},{leg},{kind},{asset},{debit},{credit},{amount},{owner},{"" if lot is None else lot},)"'
+
+
+def _hold(row: HoldRow) -> str:
+    hold, account, asset, amount, expires, details = row
+    field = arrays.field
+    return f'"(,{hold},{account},{asset},{amount},,,{field(expires)},,,{field(details)})"'
 
 
 def columns(rows: Iterable[Sequence[object]], count: int) -> list[tuple[Any, ...]]:

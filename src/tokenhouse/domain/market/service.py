@@ -25,7 +25,7 @@ from tokenhouse.domain.wallets.rules import burn
 from tokenhouse.domain.wallets.types import Wallet, WalletPosting
 from tokenhouse.infra.database import Tx, arrays, load_queries, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id
 
 _Q = load_queries(__file__)
 _CREATE_MODEL = _Q.rows("create_model", int)
@@ -50,7 +50,7 @@ async def create_model(tx: Tx, terms: Catalog, new: NewModel) -> Model:
     Conflict (already_exists): the id is taken; the transaction is then lost. NotFound: no such creator.
     UnknownReference: no such earnings policy. ValidationFailed: a price that is none, no id as ids are.
     """
-    external_id = str(uuid7()) if new.external_id is None else rules.check_external_id(new.external_id)
+    external_id = new_id() if new.external_id is None else rules.check_external_id(new.external_id)
     rules.check_policy(terms, new.earnings_policy)
     pricing = _pricing(rules.price_given(new.pricing, new.credit_cost), new.credit_cost)
     values = rules.values_of(new, pricing, await _creator(tx, new.creator_id))
@@ -124,7 +124,7 @@ async def create_character(tx: Tx, new: NewCharacter) -> Character:
 
     NotFound: no such model, or archived. Conflict (already_exists): the id is taken; the transaction is lost.
     """
-    external_id = str(uuid7()) if new.external_id is None else rules.check_external_id(new.external_id)
+    external_id = new_id() if new.external_id is None else rules.check_external_id(new.external_id)
     model = await find_model(tx, new.model_id)
     if model is None:
         raise _no_model(new.model_id)
@@ -184,7 +184,7 @@ async def purchase(
         "bought_at": at.isoformat(),
         "ownership": sale.ownership,
     }
-    entry = str(uuid7())
+    entry = new_id()
     await wallets.post(tx, _payment(command, wallet, price, entry, answer), at)
     await tx.run(_OWN, model_id=model.id, account_id=party.id, price_credits=price, entry_id=entry, at=at)
     return answer, False

@@ -4,13 +4,12 @@ A caller appends to its bucket's queue. Whenever one of the bucket's lanes is fr
 and carries it out: one lock, one load, one decision for each in the order of arrival, one post, one commit. So a lone
 caller waits for nobody, and the more callers there are, the more share a commit.
 
-An account is in one lane at a time, so that its orders keep their order. Every order has an idempotency key, so a
-batch whose commit is in doubt (the server went away) is simply tried again. A batch that the database refuses is tried
-again one by one: a poisoned order fails alone.
+An account is in one lane at a time, so that its orders keep their order; so are uses of models whose tiers count. Every
+order has an idempotency key, so a batch whose commit is in doubt (the server went away) is simply tried again. A batch
+that the database refuses is tried again one by one: a poisoned order fails alone.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from time import perf_counter
@@ -20,6 +19,7 @@ from tokenhouse.domain import wallets
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.metering import pricing, rules, service
+from tokenhouse.domain.metering.bucket import Bucket, Job
 from tokenhouse.domain.metering.types import (
     AnyOrder,
     Character,
@@ -33,26 +33,13 @@ from tokenhouse.domain.metering.types import (
 from tokenhouse.infra.database import PLATFORM, Actor, Database, Decision, Lane, sqlstate
 from tokenhouse.infra.database.arrays import ints
 from tokenhouse.infra.kernel.errors import Conflict, TokenhouseError, Unavailable
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id
 
 _AGAIN_AT_ONCE = frozenset({"40001", "40P01", "23505", "TH409"})  # another process was quicker
 _OUT_OF_RANGE = "22003"
-_SMALL_BATCH = 16  # below it, sharing one commit beats working side by side
+_SMALL_BATCH = 32  # below it, sharing one commit beats working side by side
 _TRIES = 4
 _PAUSE_SECONDS = 0.1
-
-
-class _Job:
-    """An order that waits for its outcome."""
-
-    __slots__ = ("future", "order", "settled", "tries", "unearned")
-
-    def __init__(self, order: AnyOrder, future: "asyncio.Future[Done]") -> None:
-        self.order = order
-        self.future = future
-        self.settled = 0
-        self.unearned = False
-        self.tries = 0
 
 
 class GroupCommit:
@@ -66,7 +53,7 @@ class GroupCommit:
         database: Database,
         *,
         buckets: int = 1,
-        lanes: int = 2,
+        lanes: int = 3,
         batch_limit: int = 256,
         queue_limit: int = 8192,
         upgrade_url: str = "/plans",
@@ -75,7 +62,7 @@ class GroupCommit:
     ) -> None:
         self._database = database
         self._buckets = [
-            _Bucket(number, [Lane(database, service.LOAD, service.POST) for _ in range(lanes)])
+            Bucket(number, [Lane(database, service.LOAD, service.POST) for _ in range(lanes)])
             for number in range(buckets)
         ]
         self._batch_limit = batch_limit
@@ -139,20 +126,20 @@ class GroupCommit:
             text = "is closing" if self._closed else "has too many charges waiting"
             future.set_exception(Unavailable(f"The service {text}. Retry with the same key."))
             return future
-        bucket.queue.append(_Job(order, future))
+        bucket.queue.append(Job(order, future))
         self._wake(bucket)
         return future
 
-    def _wake(self, bucket: "_Bucket") -> None:
+    def _wake(self, bucket: "Bucket") -> None:
         """Let free lanes take work once the callers that are ready now have all queued theirs."""
         if bucket.free and not bucket.woken:
             bucket.woken = True
             asyncio.get_running_loop().call_soon(self._dispatch, bucket)
 
-    def _dispatch(self, bucket: "_Bucket") -> None:
+    def _dispatch(self, bucket: "Bucket") -> None:
         bucket.woken = False
         while bucket.free:
-            batch = bucket.take(min(self._batch_limit, max(_SMALL_BATCH, bucket.fair_share())))
+            batch = bucket.take(min(self._batch_limit, max(_SMALL_BATCH, bucket.fair_share())), self.terms.counts)
             if not batch:
                 return
             lane = bucket.free.pop()
@@ -160,7 +147,7 @@ class GroupCommit:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _lane(self, bucket: "_Bucket", lane: Lane[Loaded], batch: "list[_Job]") -> None:
+    async def _lane(self, bucket: "Bucket", lane: Lane[Loaded], batch: "list[Job]") -> None:
         try:
             await self._carry_out(bucket, lane, batch)
         except BaseException as error:
@@ -174,7 +161,7 @@ class GroupCommit:
             bucket.free.append(lane)
             self._dispatch(bucket)
 
-    async def _carry_out(self, bucket: "_Bucket", lane: Lane[Loaded], batch: "list[_Job]") -> None:
+    async def _carry_out(self, bucket: "Bucket", lane: Lane[Loaded], batch: "list[Job]") -> None:
         """Decide a batch until every order has its outcome: again after a settlement, a race, a lost connection."""
         deadline = perf_counter() + self._patience_seconds
         todo = [batch]
@@ -195,7 +182,7 @@ class GroupCommit:
                 if left:
                     todo.insert(0, await self._settle(left))
 
-    def _after_refusal(self, jobs: "list[_Job]", error: Exception) -> "list[list[_Job]]":
+    def _after_refusal(self, jobs: "list[Job]", error: Exception) -> "list[list[Job]]":
         """Say how to go on after the database refused a batch: all again, one by one, or not at all."""
         for job in jobs:
             job.tries += 1
@@ -215,13 +202,13 @@ class GroupCommit:
         _fail(jobs, error)
         return []
 
-    async def _attempt(self, bucket: "_Bucket", lane: Lane[Loaded], jobs: "list[_Job]") -> "list[_Job]":
+    async def _attempt(self, bucket: "Bucket", lane: Lane[Loaded], jobs: "list[Job]") -> "list[Job]":
         """Carry out a batch in one transaction; return the orders that need their account settled first."""
         began = perf_counter()
         rates = await self.rates()
         named: list[tuple[AnyOrder, int]] = []
-        live: list[_Job] = []
-        refused: list[tuple[_Job, TokenhouseError]] = []
+        live: list[Job] = []
+        refused: list[tuple[Job, TokenhouseError]] = []
         for job in jobs:
             try:
                 named.append((job.order, pricing.asset_of(rates.catalog, job.order)))
@@ -256,7 +243,7 @@ class GroupCommit:
         self.terms.keep(bucket, rows or ())
 
     async def _decide(
-        self, bucket: int, rates: service.Rates, jobs: "Sequence[_Job]", decision: Decision[Loaded]
+        self, bucket: int, rates: service.Rates, jobs: "Sequence[Job]", decision: Decision[Loaded]
     ) -> list[rules.Outcome] | None:
         """Decide and post a loaded batch; None where it must be loaded again, by what was learnt."""
         loaded = decision.loaded
@@ -278,7 +265,7 @@ class GroupCommit:
             frozenset([(job.order.command.party.id, job.order.command.key) for job in jobs if job.unearned]),
         )
         posting = MeteringPosting(bucket)
-        outcomes = [rules.decide(scene, job.order, str(uuid7()), posting) for job in jobs]
+        outcomes = [rules.decide(scene, job.order, new_id(), posting) for job in jobs]
         if posting.entries:
             await decision.post(**service.post_params(posting, scene.at))
         return outcomes
@@ -300,7 +287,7 @@ class GroupCommit:
                 all_there = all_there and terms.model_id in counted
         return all_there
 
-    async def _answer(self, jobs: "Sequence[_Job]", outcomes: Sequence[rules.Outcome]) -> "list[_Job]":
+    async def _answer(self, jobs: "Sequence[Job]", outcomes: Sequence[rules.Outcome]) -> "list[Job]":
         """Give each caller its own outcome, after the commit."""
         again = [outcome.id for outcome in outcomes if isinstance(outcome, Replay)]
         found = {}
@@ -321,7 +308,7 @@ class GroupCommit:
                 job.future.set_result(outcome)
         return left
 
-    async def _settle(self, jobs: "list[_Job]") -> "list[_Job]":
+    async def _settle(self, jobs: "list[Job]") -> "list[Job]":
         """Let time do its part to the accounts of these orders, each in a transaction of its own; return the orders."""
         rates = await self.rates()
         parties = {job.order.command.party.id: job.order.command.party for job in jobs}
@@ -346,47 +333,6 @@ async def settle_account(database: Database, catalog: Catalog, party: Party) -> 
             return
 
 
-class _Bucket:
-    """A queue, and the lanes that empty it."""
-
-    __slots__ = ("busy", "free", "lanes", "number", "queue", "under_way", "woken")
-
-    def __init__(self, number: int, lanes: list[Lane[Loaded]]) -> None:
-        self.number = number
-        self.free = lanes
-        self.lanes = len(lanes)
-        self.under_way = 0
-        self.queue: deque[_Job] = deque()
-        self.busy: set[int] = set()
-        self.woken = False
-
-    def fair_share(self) -> int:
-        """Say how many orders make a batch when all lanes are to work: one decides while the others' are written."""
-        return (len(self.queue) + self.under_way + self.lanes - 1) // self.lanes
-
-    def take(self, limit: int) -> list[_Job]:
-        """Take what waits, in order, leaving the orders of accounts that are in a lane already."""
-        queue = self.queue
-        batch: list[_Job] = []
-        if not self.busy and len(queue) <= limit:
-            batch.extend(queue)
-            queue.clear()
-        else:
-            kept: list[_Job] = []
-            while queue and len(batch) < limit:
-                job = queue.popleft()
-                (kept if job.order.command.party.id in self.busy else batch).append(job)
-            queue.extendleft(reversed(kept))
-        self.busy.update([job.order.command.party.id for job in batch])
-        self.under_way += len(batch)
-        return batch
-
-    def leave(self, batch: list[_Job]) -> None:
-        """Let the accounts of a batch be taken again."""
-        self.busy.difference_update([job.order.command.party.id for job in batch])
-        self.under_way -= len(batch)
-
-
 def _failure(error: BaseException) -> TokenhouseError:
     """Make an order's unexpected error an outcome of its own."""
     failure = TokenhouseError("This charge could not be carried out. Look at its figures, or retry with the same key.")
@@ -394,7 +340,7 @@ def _failure(error: BaseException) -> TokenhouseError:
     return failure
 
 
-def _fail(jobs: Iterable[_Job], error: BaseException) -> None:
+def _fail(jobs: Iterable[Job], error: BaseException) -> None:
     for job in jobs:
         with suppress(asyncio.InvalidStateError):
             job.future.set_exception(error)

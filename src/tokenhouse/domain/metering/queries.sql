@@ -11,25 +11,15 @@ FROM metering.load(
 -- post : nothing
 -- Writes a decided batch.
 SELECT metering.post(
-  %(bucket)s::smallint, %(at)s::timestamptz, %(entry_account)s::bigint[], %(entry_key)s::text[],
-  %(entry_id)s::uuid[], %(entry_kind)s::text[], %(entry_fingerprint)s::text[], %(entry_answer)s::text[],
-  %(leg_entry)s::uuid[], %(leg)s::smallint[], %(leg_kind)s::text[], %(leg_asset)s::smallint[],
-  %(leg_debit)s::bigint[], %(leg_credit)s::bigint[], %(leg_amount)s::bigint[], %(leg_owner)s::bigint[],
-  %(leg_lot)s::bigint[], %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
+  %(bucket)s::smallint, %(at)s::timestamptz, %(entries)s::ledger.entry[], %(transfers)s::ledger.transfer[],
+  %(wallet_owner)s::bigint[], %(wallet_asset)s::smallint[], %(wallet_balance)s::bigint[],
   %(wallet_held)s::bigint[], %(wallet_spent)s::bigint[], %(moved_account)s::bigint[], %(moved_asset)s::smallint[],
-  %(moved_lot)s::bigint[], %(moved_remaining)s::bigint[], %(moved_lapsed)s::bigint[], %(usage_id)s::uuid[],
-  %(usage_account)s::bigint[], %(usage_asset)s::smallint[], %(usage_kind)s::text[], %(usage_counted)s::boolean[],
-  %(usage_type)s::text[], %(usage_amount)s::bigint[], %(usage_credits)s::bigint[], %(usage_balance)s::bigint[],
-  %(usage_nanos)s::bigint[], %(usage_reason)s::text[], %(usage_operation)s::text[],
-  %(usage_rate_version)s::integer[], %(usage_model)s::bigint[], %(usage_character)s::bigint[],
-  %(usage_hold)s::uuid[], %(usage_user_label)s::text[], %(usage_upstream_model)s::text[], %(usage_provider)s::text[],
-  %(usage_cost_nanos)s::bigint[], %(usage_quantity)s::text[], %(usage_metadata)s::text[],
-  %(usage_occurred_at)s::timestamptz[], %(usage_earners)s::text[], %(hold_id)s::uuid[], %(hold_account)s::bigint[],
-  %(hold_asset)s::smallint[], %(hold_amount)s::bigint[], %(hold_expires)s::timestamptz[], %(hold_details)s::text[],
-  %(ended_id)s::uuid[], %(ended_state)s::text[], %(ended_captured)s::bigint[], %(use_model)s::bigint[],
-  %(use_count)s::bigint[], %(use_credits)s::bigint[], %(use_nanos)s::bigint[], %(use_last)s::timestamptz[],
-  %(share_model)s::bigint[], %(share_earner)s::bigint[], %(share_count)s::bigint[], %(share_credits)s::bigint[],
-  %(share_nanos)s::bigint[], %(share_last)s::timestamptz[], %(earner)s::bigint[], %(earner_nanos)s::bigint[]
+  %(moved_lot)s::bigint[], %(moved_remaining)s::bigint[], %(moved_lapsed)s::bigint[], %(usage)s::metering.usage[],
+  %(holds)s::ledger.hold[], %(ended_id)s::uuid[], %(ended_state)s::text[], %(ended_captured)s::bigint[],
+  %(use_model)s::bigint[], %(use_count)s::bigint[], %(use_credits)s::bigint[], %(use_nanos)s::bigint[],
+  %(use_last)s::timestamptz[], %(share_model)s::bigint[], %(share_earner)s::bigint[], %(share_count)s::bigint[],
+  %(share_credits)s::bigint[], %(share_nanos)s::bigint[], %(share_last)s::timestamptz[], %(earner)s::bigint[],
+  %(earner_nanos)s::bigint[]
 );
 
 -- terms_of : list

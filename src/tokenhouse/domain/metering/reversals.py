@@ -23,7 +23,7 @@ from tokenhouse.domain.wallets.rules import give_back
 from tokenhouse.domain.wallets.types import Wallet
 from tokenhouse.infra.database import Actor, Database, Tx, arrays, load_queries
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id
 from tokenhouse.infra.kernel.money import round_half_even, usd_text
 
 _Q = load_queries(__file__)
@@ -102,7 +102,7 @@ async def _reverse(
     amount: int,
     reason: str,
 ) -> dict[str, object]:
-    party, entry = command.party, str(uuid7())
+    party, entry = command.party, new_id()
     whole = before + amount == use.amount
     posting = MeteringPosting(party.bucket)
     await _give_credits(tx, posting, entry, usage_id, use, wallet, amount)

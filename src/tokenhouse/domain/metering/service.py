@@ -26,6 +26,7 @@ from tokenhouse.domain.metering.types import (
     Share,
     Spendable,
     Terms,
+    UsageRow,
 )
 from tokenhouse.domain.metering.uses import DEFAULT_POLICY
 from tokenhouse.infra.database import Tx, arrays, load_queries
@@ -73,6 +74,13 @@ class TermsKept:
         """Return the terms of this version, if they are known."""
         terms = self._by_model.get((bucket, model_id))
         return terms if terms is not None and terms.version == version else None
+
+    def counts(self, order: AnyOrder) -> bool:
+        """Whether an order is for a use of a model whose tiers count, as far as is known."""
+        counting = self.counting
+        if not counting:
+            return False
+        return ("model", order.model_id) in counting or ("character", order.character_id) in counting
 
     def keep(self, bucket: int, rows: Iterable[Sequence[Any]]) -> None:
         """Keep what terms_of returned."""
@@ -216,9 +224,7 @@ def _price(rates: tuple[tuple[str, str], ...]) -> Price:
 
 
 def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
-    """Give the parameters that write a batch: one array literal a column."""
-    usage = ledger.columns(posting.usage, 24)
-    holds = ledger.columns(posting.holds, 6)
+    """Give the parameters that write a batch: rows of tables as the literals of their types, changes by column."""
     uses = ledger.columns(posting.uses.values(), 4)
     earners = sorted(posting.earners)  # their rows are locked in this order
     shares = ledger.columns(posting.shares.values(), 4)
@@ -228,36 +234,8 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
         "at": at,
         **ledger.params(posting),
         **wallets.move_params(posting),
-        "usage_id": ints(usage[0]),
-        "usage_account": ints(usage[1]),
-        "usage_asset": ints(usage[2]),
-        "usage_kind": ints(usage[3]),
-        "usage_counted": arrays.bools(usage[4]),
-        "usage_type": ints(usage[5]),
-        "usage_amount": ints(usage[6]),
-        "usage_credits": ints(usage[7]),
-        "usage_balance": ints(usage[8]),
-        "usage_nanos": ints(usage[9]),
-        "usage_reason": arrays.sparse_ints(usage[10]),
-        "usage_operation": arrays.sparse(usage[11]),
-        "usage_rate_version": arrays.sparse_ints(usage[12]),
-        "usage_model": arrays.sparse_ints(usage[13]),
-        "usage_character": arrays.sparse_ints(usage[14]),
-        "usage_hold": arrays.sparse_ints(usage[15]),
-        "usage_user_label": arrays.sparse(usage[16]),
-        "usage_upstream_model": arrays.sparse(usage[17]),
-        "usage_provider": arrays.sparse(usage[18]),
-        "usage_cost_nanos": arrays.sparse_ints(usage[19]),
-        "usage_quantity": arrays.sparse(usage[20]),
-        "usage_metadata": arrays.sparse(usage[21]),
-        "usage_occurred_at": arrays.sparse(usage[22]),
-        "usage_earners": arrays.sparse(usage[23]),
-        "hold_id": ints(holds[0]),
-        "hold_account": ints(holds[1]),
-        "hold_asset": ints(holds[2]),
-        "hold_amount": ints(holds[3]),
-        "hold_expires": texts(holds[4]),
-        "hold_details": texts(holds[5]),
+        "usage": arrays.rows([_usage(row) for row in posting.usage]),
+        "holds": ledger.hold_rows(posting),
         "use_model": ints(posting.uses),
         "use_count": ints(uses[0]),
         "use_credits": ints(uses[1]),
@@ -272,6 +250,27 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
         "earner": ints(earners),
         "earner_nanos": ints([posting.earners[earner] for earner in earners]),
     }
+
+
+def _usage(row: UsageRow) -> str:
+    """Write a use as a row of metering.usage, in its columns' order; bucket and time of recording are left out."""
+    (
+        usage, account, asset, kind, counted, usage_type, amount, credit_sum, balance, nanos, reason, operation, rate,
+        model, character, hold, earners, user_label, upstream_model, provider, cost, quantity, metadata, occurred_at,
+    ) = row  # fmt: skip
+    field = arrays.field
+    return (
+        f'"(,{usage},{account},{asset},{kind},{"t" if counted else "f"},{usage_type},{amount},{credit_sum},{balance},'
+        f"{nanos},{reason or ''},{field(operation)},{'' if rate is None else rate},{'' if model is None else model},"
+        f"{'' if character is None else character},{hold or ''},{_ids(earners)},{field(user_label)},"
+        f"{field(upstream_model)},{field(provider)},{'' if cost is None else cost},{field(quantity)},"
+        f'{field(metadata)},{field(occurred_at)},)"'
+    )
+
+
+def _ids(ids: tuple[int, ...] | None) -> str:
+    """Write ids as an array that is a field of a row."""
+    return "" if ids is None else f'\\"{{{",".join(map(str, ids))}}}\\"'
 
 
 async def spendable(tx: Tx, wanted: Sequence[tuple[int, int, int]]) -> list[Spendable]:

@@ -139,7 +139,7 @@ class Priced(NamedTuple):
 
 
 class UsageRow(NamedTuple):
-    """A row of metering.usage to be written."""
+    """A row of metering.usage to be written, in its columns' order. quantity and metadata: JSON text."""
 
     id: str
     account_id: int
@@ -149,7 +149,7 @@ class UsageRow(NamedTuple):
     usage_type: str
     amount: int
     credits: int
-    balance: int
+    balance_after: int
     nanos: int
     reason: str | None
     operation: str | None
@@ -157,6 +157,7 @@ class UsageRow(NamedTuple):
     model_id: int | None
     character_id: int | None
     hold_id: str | None
+    earners: tuple[int, ...] | None
     user_label: str | None
     upstream_model: str | None
     provider: str | None
@@ -164,7 +165,6 @@ class UsageRow(NamedTuple):
     quantity: str | None
     metadata: str | None
     occurred_at: str | None
-    earners: str | None
 
 
 class MeteringPosting(WalletPosting):

@@ -11,7 +11,7 @@ from tokenhouse.domain.wallets import service, settlements
 from tokenhouse.domain.wallets.types import LotRow, NewGrant, Wallet, WalletPosting
 from tokenhouse.infra.database import Tx
 from tokenhouse.infra.kernel.errors import Conflict, UnknownReference, ValidationFailed
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id
 from tokenhouse.infra.kernel.money import MAX_NANOS as MAX_BIGINT
 
 
@@ -45,7 +45,7 @@ async def grant(tx: Tx, catalog: Catalog, command: Command, new: NewGrant) -> tu
 
 
 async def _post_grant(tx: Tx, command: Command, new: NewGrant, wallet: Wallet, at: datetime) -> dict[str, object]:
-    party, entry = command.party, str(uuid7())
+    party, entry = command.party, new_id()
     (number,) = await tx.one(service.NEXT_LOTS, count=1)
     posting = WalletPosting(party.bucket)
     expires = new.expires_at.isoformat() if new.expires_at else None

@@ -9,7 +9,7 @@ from tokenhouse.domain.ledger.types import OWN_ACT, EntryRow, LegRow, Party
 from tokenhouse.domain.wallets import rules, service
 from tokenhouse.domain.wallets.types import AllowanceLot, Enrolment, LotRow, Settlement, Wallet, WalletPosting
 from tokenhouse.infra.database import Tx, arrays, load_queries
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id
 
 _Q = load_queries(__file__)
 _ENROLMENT_OF = _Q.rows("enrolment_of", Enrolment)
@@ -130,7 +130,7 @@ async def _post_settlement(
     await ledger.schedule(tx, party.bucket, party.id, settlement.due, new_period=new_period)
     if not settlement.moves_credits:
         return
-    entry = str(uuid7())
+    entry = new_id()
     start = settlement.period[0].isoformat() if settlement.period and new_period else entry
     posting = WalletPosting(party.bucket)
     posting.entries.append(EntryRow(party.id, f" {kind} {start}", entry, kind, OWN_ACT, None))

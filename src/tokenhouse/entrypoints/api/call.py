@@ -13,7 +13,7 @@ from tokenhouse.infra.kernel.errors import (
     IdempotencyKeyInvalid,
     NotFound,
 )
-from tokenhouse.infra.kernel.ids import is_external_id, uuid7
+from tokenhouse.infra.kernel.ids import is_external_id, new_id
 
 if TYPE_CHECKING:
     from tokenhouse.entrypoints.api.runtime import Runtime
@@ -113,7 +113,7 @@ class Call:
                     "and the same one to try that thing again."
                 )
             # No key of an app can begin with a space.
-            key = f" api {uuid7().hex}"
+            key = f" api {new_id()}"
         return Command(party_of(identity), key, strict_json.digest(path or self.path, body).hex())
 
     def with_key(self, key: str) -> "Call":

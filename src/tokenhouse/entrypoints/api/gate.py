@@ -25,7 +25,7 @@ from tokenhouse.infra.kernel.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
-from tokenhouse.infra.kernel.ids import uuid7
+from tokenhouse.infra.kernel.ids import new_id
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -268,7 +268,7 @@ def _too_large() -> TooLarge:
 def _request_id(given: bytes | None) -> str:
     if given is not None and 1 <= len(given) <= _MOST_REQUEST_ID and not given.translate(None, _VISIBLE):
         return given.decode("ascii")
-    return str(uuid7())
+    return new_id()
 
 
 def _refuse_twice(found: list[tuple[bytes, bytes]]) -> None:

@@ -209,7 +209,7 @@ async def _grant(external_id: str, body: dict[str, object], key: str | None) -> 
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import Actor
     from tokenhouse.infra.kernel import strict_json
-    from tokenhouse.infra.kernel.ids import uuid7
+    from tokenhouse.infra.kernel.ids import new_id
 
     # The same request through the API, under the same key, is the same command.
     fingerprint = strict_json.digest(f"/v1/accounts/{external_id}/grants", body).hex()
@@ -218,5 +218,5 @@ async def _grant(external_id: str, body: dict[str, object], key: str | None) -> 
         party = Party(account.id, account.bucket, external_id)
         async with session.database.transaction(Actor((account.id,), teller=True)) as tx:
             catalog = await catalogs.load(tx)
-            command = Command(party, key or f"cli-{uuid7()}", fingerprint)
+            command = Command(party, key or f"cli-{new_id()}", fingerprint)
             return await wallets.grant(tx, catalog, command, NewGrant(**body))  # type: ignore[arg-type] # checked

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 # Text that needs no quotes in an array literal. NULL is quoted by its own test below.
 _plain = re.compile(r"[A-Za-z0-9._:@/+-]+").fullmatch
@@ -21,24 +21,23 @@ def ints(values: Iterable[int | str | None]) -> str:
     return "{" + ",".join(["NULL" if v is None else str(v) for v in values]) + "}"
 
 
-def bools(values: Iterable[bool | None]) -> str:
-    """Return ``{t,f,NULL}``."""
-    return "{" + ",".join(["NULL" if v is None else "t" if v else "f" for v in values]) + "}"
-
-
 def texts(values: Iterable[str | None]) -> str:
     """Return an array literal of text, quoted where needed: ``{a,"b c",NULL,"NULL",""}``."""
     return "{" + ",".join(["NULL" if v is None else _quoted(v) for v in values]) + "}"
 
 
-def sparse(values: Sequence[str | None]) -> str:
-    """Like ``texts``, but ``{}`` where every value is None: ``unnest`` of several arrays fills up with NULL."""
-    return "{}" if values.count(None) == len(values) else texts(values)
+def rows(literals: Iterable[str]) -> str:
+    """Return an array literal of rows, each written as ``"(,7,key,)"`` by who knows its table's columns."""
+    return "{" + ",".join(literals) + "}"
 
 
-def sparse_ints(values: Sequence[int | str | None]) -> str:
-    """Like ``ints``, but ``{}`` where every value is None."""
-    return "{}" if values.count(None) == len(values) else ints(values)
+def field(value: str | None) -> str:
+    """Write text as a field of a row in ``rows``: escaped for the row, and once more for the array. None is empty."""
+    if value is None:
+        return ""
+    if _plain(value):
+        return value
+    return '\\"' + value.replace("\\", "\\\\\\\\").replace('"', '\\\\\\"') + '\\"'
 
 
 def _quoted(value: str) -> str:

@@ -3,6 +3,7 @@
 import re
 import uuid
 
+import uuid_utils
 import uuid_utils.compat
 
 EXTERNAL_ID = re.compile(r"^[A-Za-z0-9._:@-]{1,128}$", re.ASCII)
@@ -18,3 +19,8 @@ def is_external_id(text: str) -> bool:
 def uuid7() -> uuid.UUID:
     """Make a new UUIDv7 (RFC 9562); within a process each is above the one before."""
     return uuid_utils.compat.uuid7()
+
+
+def new_id() -> str:
+    """Make the text of a new UUIDv7; several times as fast as making a UUID of it first."""
+    return str(uuid_utils.uuid7())

@@ -107,22 +107,20 @@ begin
   return v_rows;
 end $$;
 
--- The owners of legs that move credits. A leg of dollars pays an earner, whom no teller's token needs to name.
-create or replace function ledger.payers(p_owner bigint[], p_asset smallint[]) returns bigint[]
+-- Whose rows these are. A transfer of dollars pays an earner, whom no teller's token needs to name.
+create or replace function ledger.payers(p_entries ledger.entry[], p_transfers ledger.transfer[]) returns bigint[]
 language plpgsql stable as $$
 begin
-  return array(select p_owner[i] from unnest(p_asset) with ordinality n (asset_id, i) where n.asset_id <> 0);
+  return array(select e.account_id from unnest(p_entries) e)
+         || array(select t.owner_id from unnest(p_transfers) t where t.asset_id <> 0);
 end $$;
 
 -- Writes one decided batch: entries, transfers, and the change they make to the wallets (each named once, and locked
--- already). The table's checks are the floors. Raises TH409 where a wallet is missing. The dollars of its transfers
--- reach the earners' accounts by ledger.write_earners, last in the same statement.
+-- already). Of the rows, bucket and time are this call's. The table's checks are the floors. Raises TH409 where a
+-- wallet is missing. The dollars of its transfers reach the earners' accounts by ledger.write_earners, last in the same
+-- statement.
 create or replace function ledger.write(
-  p_bucket smallint, p_at timestamptz,
-  p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
-  p_entry_answer text[],
-  p_leg_entry uuid[], p_leg smallint[], p_leg_kind text[], p_leg_asset smallint[], p_leg_debit bigint[],
-  p_leg_credit bigint[], p_leg_amount bigint[], p_leg_owner bigint[], p_leg_lot bigint[],
+  p_bucket smallint, p_at timestamptz, p_entries ledger.entry[], p_transfers ledger.transfer[],
   p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
   p_wallet_spent bigint[]
 ) returns void
@@ -131,14 +129,11 @@ declare
   v_count bigint;
 begin
   insert into ledger.entry (bucket, account_id, key, id, kind, fingerprint, answer, recorded_at)
-  select p_bucket, p_entry_account[i], p_entry_key[i], p_entry_id[i], p_entry_kind[i],
-         decode(p_entry_fingerprint[i], 'hex'), p_entry_answer[i]::json, p_at
-  from unnest(p_entry_id) with ordinality n (_, i);
+  select p_bucket, e.account_id, e.key, e.id, e.kind, e.fingerprint, e.answer, p_at from unnest(p_entries) e;
   insert into ledger.transfer (bucket, entry_id, leg, kind, asset_id, debit_id, credit_id, amount, owner_id, lot_id,
                                recorded_at)
-  select p_bucket, p_leg_entry[i], p_leg[i], p_leg_kind[i], p_leg_asset[i], p_leg_debit[i], p_leg_credit[i],
-         p_leg_amount[i], p_leg_owner[i], p_leg_lot[i], p_at
-  from unnest(p_leg_entry) with ordinality n (_, i);
+  select p_bucket, t.entry_id, t.leg, t.kind, t.asset_id, t.debit_id, t.credit_id, t.amount, t.owner_id, t.lot_id, p_at
+  from unnest(p_transfers) t;
   update ledger.account a
   set balance = a.balance + p_wallet_balance[i], held = a.held + p_wallet_held[i],
       spent = a.spent + p_wallet_spent[i],
@@ -153,18 +148,15 @@ begin
 end $$;
 
 create or replace function ledger.post(
-  p_bucket smallint, p_at timestamptz,
-  p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
-  p_entry_answer text[],
-  p_leg_entry uuid[], p_leg smallint[], p_leg_kind text[], p_leg_asset smallint[], p_leg_debit bigint[],
-  p_leg_credit bigint[], p_leg_amount bigint[], p_leg_owner bigint[], p_leg_lot bigint[],
+  p_bucket smallint, p_at timestamptz, p_entries ledger.entry[], p_transfers ledger.transfer[],
   p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
   p_wallet_spent bigint[]
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform access.require_teller_of(p_entry_account || p_wallet_owner || ledger.payers(p_leg_owner, p_leg_asset));
-  perform ledger.write(p_bucket, p_at, p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer, p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner, p_leg_lot, p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent);
+  perform access.require_teller_of(ledger.payers(p_entries, p_transfers) || p_wallet_owner);
+  perform ledger.write(p_bucket, p_at, p_entries, p_transfers, p_wallet_owner, p_wallet_asset, p_wallet_balance,
+                       p_wallet_held, p_wallet_spent);
 end $$;
 
 -- Adds to (or, for a reversal, takes from) earners' accounts. Hot rows, so last, and given in key order, in which they
@@ -214,23 +206,17 @@ begin
 end $$;
 
 -- Sets holds aside; the wallets' held amounts are written with them.
-create or replace function ledger.write_holds(
-  p_bucket smallint, p_at timestamptz, p_id uuid[], p_account bigint[], p_asset smallint[], p_amount bigint[],
-  p_expires_at timestamptz[], p_details text[]
-) returns void
+create or replace function ledger.write_holds(p_bucket smallint, p_at timestamptz, p_holds ledger.hold[]) returns void
 language plpgsql as $$
 begin
-  if p_id <> '{}' then
+  if p_holds <> '{}' then
     insert into ledger.hold (bucket, id, account_id, asset_id, amount, expires_at, created_at, details)
-    select p_bucket, h.id, h.account_id, h.asset_id, h.amount, h.expires_at, p_at, h.details::jsonb
-    from unnest(p_id, p_account, p_asset, p_amount, p_expires_at, p_details)
-      h (id, account_id, asset_id, amount, expires_at, details);
+    select p_bucket, h.id, h.account_id, h.asset_id, h.amount, h.expires_at, p_at, h.details from unnest(p_holds) h;
     -- Its end makes the wallet due: nobody is told of less than there is because a hold has not been swept yet.
     update ledger.account a
     set due_at = least(a.due_at, n.expires_at)
     from (
-      select h.account_id, h.asset_id, min(h.expires_at) as expires_at
-      from unnest(p_account, p_asset, p_expires_at) h (account_id, asset_id, expires_at)
+      select h.account_id, h.asset_id, min(h.expires_at) as expires_at from unnest(p_holds) h
       group by h.account_id, h.asset_id
     ) n
     where a.bucket = p_bucket and a.owner_id = n.account_id and a.asset_id = n.asset_id and a.role = 'wallet';

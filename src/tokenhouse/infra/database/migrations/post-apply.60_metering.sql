@@ -88,68 +88,41 @@ begin
   from market.read_versions(p_model, p_character) v;
 end $$;
 
--- Writes usage.
-create or replace function metering.write(
-  p_bucket smallint, p_at timestamptz,
-  p_id uuid[], p_account bigint[], p_asset smallint[], p_kind text[], p_counted boolean[], p_usage_type text[],
-  p_amount bigint[], p_credits bigint[], p_balance bigint[], p_nanos bigint[], p_reason text[], p_operation text[],
-  p_rate_version integer[], p_model bigint[], p_character bigint[], p_hold uuid[], p_user_label text[],
-  p_upstream_model text[], p_provider text[], p_cost_nanos bigint[], p_quantity text[], p_metadata text[],
-  p_occurred_at timestamptz[], p_earners text[]
-) returns void
-language plpgsql as $$
-begin
-  insert into metering.usage (bucket, id, account_id, asset_id, kind, counted, usage_type, amount, credits,
-                              balance_after, nanos, reason, operation, rate_version, model_id, character_id, hold_id,
-                              user_label, upstream_model, provider, cost_nanos, quantity, metadata, occurred_at,
-                              earners, recorded_at)
-  select p_bucket, p_id[i], p_account[i], p_asset[i], p_kind[i], p_counted[i], p_usage_type[i], p_amount[i],
-         p_credits[i], p_balance[i], p_nanos[i], p_reason[i], p_operation[i], p_rate_version[i], p_model[i],
-         p_character[i], p_hold[i], p_user_label[i], p_upstream_model[i], p_provider[i], p_cost_nanos[i],
-         p_quantity[i]::jsonb, p_metadata[i]::jsonb, coalesce(p_occurred_at[i], p_at), p_earners[i]::bigint[], p_at
-  from unnest(p_id) with ordinality n (_, i);
-end $$;
-
--- Writes a decided batch; each function is behind its package's door. Hot rows last.
+-- Writes a decided batch; each function is behind its package's door. Hot rows last. Of the rows, bucket and times of
+-- recording are this call's; what was used at no other time was used now.
 create or replace function metering.post(
-  p_bucket smallint, p_at timestamptz,
-  p_entry_account bigint[], p_entry_key text[], p_entry_id uuid[], p_entry_kind text[], p_entry_fingerprint text[],
-  p_entry_answer text[],
-  p_leg_entry uuid[], p_leg smallint[], p_leg_kind text[], p_leg_asset smallint[], p_leg_debit bigint[],
-  p_leg_credit bigint[], p_leg_amount bigint[], p_leg_owner bigint[], p_leg_lot bigint[],
+  p_bucket smallint, p_at timestamptz, p_entries ledger.entry[], p_transfers ledger.transfer[],
   p_wallet_owner bigint[], p_wallet_asset smallint[], p_wallet_balance bigint[], p_wallet_held bigint[],
   p_wallet_spent bigint[],
   p_moved_account bigint[], p_moved_asset smallint[], p_moved_lot bigint[], p_moved_remaining bigint[],
-  p_moved_lapsed bigint[], p_usage_id uuid[], p_usage_account bigint[], p_usage_asset smallint[],
-  p_usage_kind text[], p_usage_counted boolean[], p_usage_usage_type text[], p_usage_amount bigint[],
-  p_usage_credits bigint[], p_usage_balance bigint[], p_usage_nanos bigint[], p_usage_reason text[],
-  p_usage_operation text[], p_usage_rate_version integer[], p_usage_model bigint[], p_usage_character bigint[],
-  p_usage_hold uuid[], p_usage_user_label text[], p_usage_upstream_model text[], p_usage_provider text[],
-  p_usage_cost_nanos bigint[], p_usage_quantity text[], p_usage_metadata text[], p_usage_occurred_at timestamptz[],
-  p_usage_earners text[], p_hold_id uuid[], p_hold_account bigint[], p_hold_asset smallint[], p_hold_amount bigint[],
-  p_hold_expires timestamptz[], p_hold_details text[], p_ended_id uuid[], p_ended_state text[],
-  p_ended_captured bigint[], p_use_model bigint[], p_use_count bigint[], p_use_credits bigint[],
-  p_use_nanos bigint[], p_use_last timestamptz[], p_share_model bigint[], p_share_earner bigint[],
-  p_share_count bigint[], p_share_credits bigint[], p_share_nanos bigint[], p_share_last timestamptz[],
+  p_moved_lapsed bigint[],
+  p_usage metering.usage[], p_holds ledger.hold[],
+  p_ended_id uuid[], p_ended_state text[], p_ended_captured bigint[],
+  p_use_model bigint[], p_use_count bigint[], p_use_credits bigint[], p_use_nanos bigint[], p_use_last timestamptz[],
+  p_share_model bigint[], p_share_earner bigint[], p_share_count bigint[], p_share_credits bigint[],
+  p_share_nanos bigint[], p_share_last timestamptz[],
   p_earner bigint[], p_earner_nanos bigint[]
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
-  perform access.require_teller_of(p_entry_account || p_wallet_owner || p_moved_account || p_usage_account
-                                   || p_hold_account || ledger.payers(p_leg_owner, p_leg_asset));
-  perform ledger.write(
-    p_bucket, p_at, p_entry_account, p_entry_key, p_entry_id, p_entry_kind, p_entry_fingerprint, p_entry_answer,
-    p_leg_entry, p_leg, p_leg_kind, p_leg_asset, p_leg_debit, p_leg_credit, p_leg_amount, p_leg_owner, p_leg_lot,
-    p_wallet_owner, p_wallet_asset, p_wallet_balance, p_wallet_held, p_wallet_spent);
+  perform access.require_teller_of(
+    ledger.payers(p_entries, p_transfers) || p_wallet_owner || p_moved_account
+    || array(select u.account_id from unnest(p_usage) u) || array(select h.account_id from unnest(p_holds) h));
+  perform ledger.write(p_bucket, p_at, p_entries, p_transfers, p_wallet_owner, p_wallet_asset, p_wallet_balance,
+                       p_wallet_held, p_wallet_spent);
   perform wallets.write_moves(p_bucket, p_moved_account, p_moved_asset, p_moved_lot, p_moved_remaining, p_moved_lapsed);
-  perform metering.write(
-    p_bucket, p_at, p_usage_id, p_usage_account, p_usage_asset, p_usage_kind, p_usage_counted, p_usage_usage_type,
-    p_usage_amount, p_usage_credits, p_usage_balance, p_usage_nanos, p_usage_reason, p_usage_operation,
-    p_usage_rate_version, p_usage_model, p_usage_character, p_usage_hold, p_usage_user_label, p_usage_upstream_model,
-    p_usage_provider, p_usage_cost_nanos, p_usage_quantity, p_usage_metadata, p_usage_occurred_at, p_usage_earners);
-  perform ledger.write_holds(p_bucket, p_at, p_hold_id, p_hold_account, p_hold_asset, p_hold_amount, p_hold_expires, p_hold_details);
+  insert into metering.usage (bucket, id, account_id, asset_id, kind, counted, usage_type, amount, credits,
+                              balance_after, nanos, reason, operation, rate_version, model_id, character_id, hold_id,
+                              earners, user_label, upstream_model, provider, cost_nanos, quantity, metadata,
+                              occurred_at, recorded_at)
+  select p_bucket, u.id, u.account_id, u.asset_id, u.kind, u.counted, u.usage_type, u.amount, u.credits,
+         u.balance_after, u.nanos, u.reason, u.operation, u.rate_version, u.model_id, u.character_id, u.hold_id,
+         u.earners, u.user_label, u.upstream_model, u.provider, u.cost_nanos, u.quantity, u.metadata,
+         coalesce(u.occurred_at, p_at), p_at
+  from unnest(p_usage) u;
+  perform ledger.write_holds(p_bucket, p_at, p_holds);
   perform ledger.write_ends(p_bucket, p_at, p_ended_id, p_ended_state, p_ended_captured);
   perform earnings.write(
     p_bucket, p_at, p_use_model, p_use_count, p_use_credits, p_use_nanos, p_use_last, p_share_model, p_share_earner,
