@@ -159,7 +159,7 @@ class GroupCommit:
         finally:
             bucket.leave(batch)
             bucket.free.append(lane)
-            self._dispatch(bucket)
+            self._wake(bucket)  # after the callers just answered, whose next orders join the batch
 
     async def _carry_out(self, bucket: "Bucket", lane: Lane[Loaded], batch: "list[Job]") -> None:
         """Decide a batch until every order has its outcome: again after a settlement, a race, a lost connection."""
