@@ -139,6 +139,8 @@ class GroupCommit:
     def _dispatch(self, bucket: "Bucket") -> None:
         bucket.woken = False
         while bucket.free:
+            if bucket.under_way >= _SMALL_BATCH // 2 > len(bucket.queue):
+                return
             batch = bucket.take(min(self._batch_limit, max(_SMALL_BATCH, bucket.fair_share())), self.terms.counts)
             if not batch:
                 return
