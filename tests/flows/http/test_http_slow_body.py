@@ -22,7 +22,7 @@ async def test_another_cancellation_stays_one():
     async def never():
         await asyncio.sleep(60)
 
-    task = asyncio.create_task(gate._body(None, never))
+    task = asyncio.create_task(gate._body(None, never, asyncio.get_running_loop()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

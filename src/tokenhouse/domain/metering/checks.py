@@ -47,22 +47,20 @@ class Checks:
         rates = await self._group_commit.rates()
         party = order.command.party
         asset_id = pricing.asset_of(rates.catalog, order)
-        models: dict[str, Terms] = {}
-        characters: dict[str, Character] = {}
+        wallet_key: _Key = ("wallet", party.bucket, party.id, asset_id)
+        keys = [wallet_key]
         if order.model_id is not None:
-            terms = await self._gather.get(("model", party.bucket, order.model_id, 0))
-            if isinstance(terms, Terms):
-                models[order.model_id] = terms
+            keys.append(("model", party.bucket, order.model_id, 0))
         if order.character_id is not None:
-            character = await self._gather.get(("character", party.bucket, order.character_id, 0))
-            if isinstance(character, Character):
-                characters[order.character_id] = character
+            keys.append(("character", party.bucket, order.character_id, 0))
+        found = (await self._gather.get_all(keys)).values()
+        models = {terms.external_id: terms for terms in found if isinstance(terms, Terms)}
+        characters = {one.external_id: one for one in found if isinstance(one, Character)}
         required = pricing.price(rates.catalog, models, characters, order).amount
-        key: _Key = ("wallet", party.bucket, party.id, asset_id)
-        wallet = await self._spendable(key)
+        wallet = next(one for one in found if isinstance(one, Spendable))  # _load answers for every wallet
         if wallet.due:
             await settle_account(self._database, rates.catalog, party)
-            wallet = await self._spendable(key)
+            wallet = await self._spendable(wallet_key)
         if wallet.catalog_version != rates.catalog.version:
             await self._group_commit.reload()
             return None

@@ -73,6 +73,7 @@ class GroupCommit:
         self._rates: service.Rates | None = None
         self.terms = service.TermsKept()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     @property
@@ -121,7 +122,10 @@ class GroupCommit:
 
     def _enqueue(self, order: AnyOrder) -> "asyncio.Future[Done]":
         bucket = self._buckets[order.command.party.bucket]
-        future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
+        loop = self._loop
+        if loop is None:  # asking for it each time takes a system call
+            loop = self._loop = asyncio.get_running_loop()
+        future: asyncio.Future[Done] = loop.create_future()
         if self._closed or len(bucket.queue) >= self._queue_limit:
             text = "is closing" if self._closed else "has too many charges waiting"
             future.set_exception(Unavailable(f"The service {text}. Retry with the same key."))

@@ -71,6 +71,7 @@ class Gate:
         self._fast = fast
         self._counters: dict[tuple[str, str, int], Any] = {}
         self._clocks: dict[str, Any] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -113,7 +114,10 @@ class Gate:
         credentials = headers.get(b"authorization", b"")
         call.authority = keys.admin(credentials) or await keys.authority(credentials)
         if call.method in _WITH_BODY:
-            raw = await _body(headers.get(b"content-length"), receive)
+            loop = self._loop
+            if loop is None:  # asking for it each time takes a system call
+                loop = self._loop = asyncio.get_running_loop()
+            raw = await _body(headers.get(b"content-length"), receive, loop)
             if raw:
                 kind = headers.get(b"content-type", b"")
                 if kind != _JSON and kind.split(b";", 1)[0].strip().lower() != _JSON:
@@ -219,14 +223,14 @@ class Gate:
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-async def _body(length: bytes | None, receive: Receive) -> bytes:
+async def _body(length: bytes | None, receive: Receive, loop: asyncio.AbstractEventLoop) -> bytes:
     """Read a body of at most 1 MiB, whether its length was told or not, within 30 seconds."""
     if length is not None and (len(length) > 9 or int(length) > BODY_BYTES):
         raise _too_large()
     # asyncio.timeout does the same for five times the price, at every request.
-    task = asyncio.current_task()
+    task = asyncio.current_task(loop)
     assert task is not None  # noqa: S101 - requests run in tasks
-    alarm = asyncio.get_running_loop().call_later(BODY_SECONDS, task.cancel, _SLOW)
+    alarm = loop.call_later(BODY_SECONDS, task.cancel, _SLOW)
     try:
         return await _read(receive)
     except asyncio.CancelledError as stop:
