@@ -25,8 +25,11 @@ async def grant(tx: Tx, catalog: Catalog, command: Command, new: NewGrant) -> tu
     asset_id = catalog.credit_types.get(new.credit_type)
     if asset_id is None:
         raise UnknownReference.of("credit_type", f"there is no credit type {new.credit_type!r} in the catalog")
-    await ledger.open_accounts(tx, party.bucket, [(party.id, asset_id)], "wallet")
-    (wallet,) = await service.load(tx, party.bucket, [(party.id, asset_id)])
+    loaded = await service.load(tx, party.bucket, [(party.id, asset_id)])
+    if not loaded:
+        await ledger.open_accounts(tx, party.bucket, [(party.id, asset_id)], "wallet")
+        loaded = await service.load(tx, party.bucket, [(party.id, asset_id)])
+    (wallet,) = loaded
     earlier = await ledger.entry_of(tx, party.bucket, party.id, command.key)
     if earlier is not None:
         refuse_other(earlier.fingerprint, command.fingerprint)
@@ -40,7 +43,7 @@ async def grant(tx: Tx, catalog: Catalog, command: Command, new: NewGrant) -> tu
     if wallet.balance + new.amount > MAX_BIGINT:
         raise Conflict("The balance would pass 64 bits. Grant less.", code="balance_limit")
     answer = await _post_grant(tx, command, new, wallet, at)
-    await _schedule_grant(tx, party, wallet, new)
+    await _schedule_grant(tx, party, wallet, new, at)
     return answer, False
 
 
@@ -86,7 +89,7 @@ async def _post_grant(tx: Tx, command: Command, new: NewGrant, wallet: Wallet, a
     return answer
 
 
-async def _schedule_grant(tx: Tx, party: Party, wallet: Wallet, new: NewGrant) -> None:
+async def _schedule_grant(tx: Tx, party: Party, wallet: Wallet, new: NewGrant, at: datetime) -> None:
     """See to it that time finds the wallet: at the next renewal, or sooner where a grant expires before it."""
     enrolment = await service.enrolment_of(tx, party)
     ends = [lot.expires for lot in wallet.lots if lot.expires is not None]
@@ -94,5 +97,5 @@ async def _schedule_grant(tx: Tx, party: Party, wallet: Wallet, new: NewGrant) -
         ends.append(new.expires_at.timestamp())
     if enrolment is not None:
         ends.append(enrolment.renews_at.timestamp())
-    at = datetime.fromtimestamp(min(ends), (await ledger.now(tx)).tzinfo) if ends else None
-    await ledger.schedule(tx, party.bucket, party.id, {wallet.asset_id: at}, new_period=False)
+    due = datetime.fromtimestamp(min(ends), at.tzinfo) if ends else None
+    await ledger.schedule(tx, party.bucket, party.id, {wallet.asset_id: due}, new_period=False)
