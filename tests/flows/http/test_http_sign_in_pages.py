@@ -104,6 +104,7 @@ async def test_the_other_forms(face, browser, email, width, scheme, shared_datab
     await page.keyboard.press("Enter")
     await page.get_by_text("It needs at least 10 characters.").wait_for()
     assert await page.get_by_label("Password").get_attribute("aria-invalid") == "true"
+    assert await page.evaluate("document.activeElement.name") == "password"
     await seen.look("signup")
     await page.get_by_label("Password").fill(RIGHT)
     await page.keyboard.press("Enter")
