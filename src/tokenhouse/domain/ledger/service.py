@@ -58,7 +58,7 @@ async def hold_of(tx: Tx, hold_id: UUID) -> Hold | None:
 
 
 async def lock_wallets(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> tuple[list[Any] | None, ...]:
-    """Lock wallets named (owner, asset) in key order.
+    """Lock wallets named (owner, asset) in key order; other assets of theirs that are named beside may be among them.
 
     Returns the columns owner, asset, ledger account, balance, held, due of those there are, None for each without any.
     """
