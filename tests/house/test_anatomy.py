@@ -13,6 +13,10 @@ ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 PLUGIN_FOLDERS = {"policies"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
+    "access/passwords.py": "hashing, which is slow on purpose and runs in threads",
+    "access/people.py": "the verbs of those who sign in",
+    "access/sessions.py": "sessions, found at every request: gathered over concurrent callers",
+    "access/signing.py": "rules: e-mails, passwords, tokens, same-site requests",
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
     "catalog/prices.py": "prices in and out of their written form, which models use too",
@@ -34,7 +38,7 @@ EXTRA: dict[str, str] = {
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.
-OPEN_MODULES = {"types", "rules", "chart"}
+OPEN_MODULES = {"types", "rules", "chart", "signing"}
 
 PACKAGES = [pytest.param(path, id=path.name) for path in tree.domain_packages()]
 

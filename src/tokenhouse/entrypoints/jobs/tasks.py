@@ -72,6 +72,12 @@ async def settle_accounts(context: Context) -> int:
     return done
 
 
+async def forget_sessions(context: Context) -> int:
+    """Delete the sessions that ended a month ago, and mailed links that nobody can use."""
+    async with context.database.transaction(PLATFORM) as tx:
+        return await access.forget_sessions(tx)
+
+
 async def _buckets(context: Context) -> range:
     async with context.database.read(PLATFORM) as tx:
         return range((await access.deployment(tx)).buckets)
@@ -80,4 +86,5 @@ async def _buckets(context: Context) -> range:
 TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
+    Task("forget sessions", 3600, forget_sessions),
 )
