@@ -8,7 +8,7 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -17,6 +17,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+if TYPE_CHECKING:
+    from tokenhouse.domain.alerts.types import Setup
 
 PREFIX = "TOKENHOUSE_"
 CONFIG_VARIABLE = "TOKENHOUSE_CONFIG"
@@ -78,6 +81,11 @@ class Settings(BaseSettings):
     """Requests a minute of one account's key or session; 0: no limit. Platform keys have none."""
     login_tries_per_minute: Annotated[int, Field(ge=1)] = 10
 
+    mail_url: SecretStr | None = None
+    """The mail server: smtp://user:password@host:587, or smtps://. None: in development mail is put into a folder."""
+    mail_from: Annotated[str, Field(min_length=3)] | None = None
+    """Who mail is from, such as `Tokenhouse <no-reply@example.com>`; needed with mail_url."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] | None = None
     """None: console on a terminal, else JSON."""
@@ -121,6 +129,28 @@ class Settings(BaseSettings):
                 "set TOKENHOUSE_ENV=production to serve others"
             )
         return self
+
+    @model_validator(mode="after")
+    def _mail_can_be_sent(self) -> Self:
+        if self.mail_url is None and self.mail_from is None:
+            return self
+        if self.mail_from is None:
+            raise ValueError("mail_url needs mail_from beside it, such as: Tokenhouse <no-reply@example.com>")
+        from tokenhouse.domain import alerts  # noqa: PLC0415 - loads the database's driver, which few commands want
+
+        alerts.outlet_of("mail", self.channels)
+        return self
+
+    @property
+    def channels(self) -> "Setup":
+        """What channels are set up with. In development without a server, mail is put into a folder."""
+        from tokenhouse.domain.alerts.types import Setup  # noqa: PLC0415 - the same
+
+        return Setup(
+            mail_url=self.mail_url.get_secret_value() if self.mail_url else None,
+            mail_from=self.mail_from or "Tokenhouse <tokenhouse@localhost>",
+            folder=None if self.production else self.data_dir.absolute() / "mail",
+        )
 
     @property
     def production(self) -> bool:

@@ -119,3 +119,19 @@ def test_traces_go_where_opentelemetry_says(monkeypatch):
 def test_an_unknown_flag_is_a_defect():
     with pytest.raises(TypeError, match="prot"):
         load_settings(prot=1)
+
+
+def test_where_mail_goes(nowhere, monkeypatch):
+    assert load_settings().channels.folder == nowhere / ".tokenhouse" / "mail"
+    assert load_settings(env="production").channels.folder is None
+    monkeypatch.setenv("TOKENHOUSE_MAIL_URL", "smtp://us:s3cret@mail.example")
+    with pytest.raises(SettingsError, match="mail_from"):
+        load_settings()
+    monkeypatch.setenv("TOKENHOUSE_MAIL_FROM", "House <no-reply@house.example>")
+    settings = load_settings()
+    assert settings.channels.mail_url == "smtp://us:s3cret@mail.example"
+    assert "s3cret" not in repr(settings)
+    monkeypatch.setenv("TOKENHOUSE_MAIL_URL", "http://us:s3cret@mail.example")
+    with pytest.raises(SettingsError, match="mail_url") as error:
+        load_settings()
+    assert "s3cret" not in str(error.value)
