@@ -21,7 +21,7 @@ def test_there_are_some():
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_not_there_where_it_is_not_set_up(kind):
     assert kind.isidentifier()
-    assert found()[kind].KIND == kind
+    assert kind == found()[kind].KIND
     assert outlet_of(kind, Setup()) is None
 
 

@@ -40,5 +40,7 @@ def _templates(name: str) -> tuple[Template, Template, Template]:
     subject, _, text = folder.joinpath(f"{name}.txt").read_text("utf-8").partition("\n\n")
     parts = {part.name: part.read_text("utf-8") for part in folder.iterdir() if part.name.startswith("_")}
     options = mrml.ParserOptions(include_loader=mrml.memory_loader(parts))
-    made = mrml.to_html(folder.joinpath(f"{name}.mjml").read_text("utf-8"), options)
+    # Without fonts: by itself it would load some from elsewhere, which also tells that a letter was opened.
+    bare = mrml.RenderOptions(fonts={})
+    made = mrml.to_html(folder.joinpath(f"{name}.mjml").read_text("utf-8"), options, bare)
     return _TEXT.from_string(subject), _TEXT.from_string(text), _HTML.from_string(made.content)
