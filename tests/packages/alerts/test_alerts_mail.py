@@ -51,8 +51,8 @@ def rows(admin):
     ]
 
 
-async def taken(admin):
-    while not rows(admin)[0].tries:  # noqa: ASYNC110 - the database tells, no event
+async def taken(admin, times=1):
+    while rows(admin)[0].tries < times:  # noqa: ASYNC110 - the database tells, no event
         await asyncio.sleep(0.01)
 
 
@@ -239,6 +239,24 @@ async def test_the_end_of_an_old_try_does_not_undo_a_later_one(db, admin):
         assert (await first).trouble is not None
         (row,) = rows(admin)
         assert (row.sent, row.due_in, row.trouble) == (True, None, None)
+
+
+@pytest.mark.parametrize("reply", ["451 later", "554 never"])
+async def test_a_later_failure_does_not_undo_what_an_old_try_sent(db, admin, reply):
+    slow, slower = asyncio.Event(), asyncio.Event()
+    async with smtp_server(held=slow) as server, smtp_server(held=slower, refuse={"BODY": reply}) as other:
+        await put(db)
+        first = asyncio.create_task(alerts.deliver_next(db, outlet(server.url)))
+        await taken(admin)
+        due_now(admin)
+        second = asyncio.create_task(alerts.deliver_next(db, outlet(other.url)))
+        await taken(admin, 2)
+        slow.set()
+        assert (await first).trouble is None
+        slower.set()
+        assert (await second).trouble is not None
+        (row,) = rows(admin)
+        assert (row.sent, row.given_up, row.due_in, row.trouble) == (True, False, None, None)
 
 
 async def test_a_dead_server_stops_the_round(db, worker_db, admin):
