@@ -16,7 +16,9 @@ from fastapi import FastAPI
 
 from tokenhouse.domain import access
 from tokenhouse.domain import catalog as catalogs
-from tokenhouse.domain.access import Identities
+from tokenhouse.domain.access import Identities, Passwords, Sessions
+from tokenhouse.domain.access.types import SessionLimits
+from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api import fast
@@ -24,7 +26,8 @@ from tokenhouse.entrypoints.api.app import make_app
 from tokenhouse.entrypoints.api.gate import Gate
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.entrypoints.api.runtime import Runtime
-from tokenhouse.entrypoints.web import home
+from tokenhouse.entrypoints.web import pages
+from tokenhouse.entrypoints.web.site import Cookie, Site
 from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
 from tokenhouse.infra.kernel import collector
@@ -72,6 +75,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         if not fits:
             raise Unavailable("The database is another than at the start. Start again.")
 
+    cookie = Cookie(settings.production, settings.session_max_seconds)
     runtime = Runtime(
         database=database,
         commit=commit,
@@ -79,6 +83,8 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         looks=Looks(database),
         identities=Identities(database),
         keys=Keys(database, admin_key),
+        sessions=Sessions(database, SessionLimits(settings.session_idle_seconds, settings.session_max_seconds)),
+        cookie=cookie.name.encode(),
         metrics=metrics,
         upgrade_url=settings.upgrade_url,
         hold_ttl_seconds=settings.hold_ttl_seconds,
@@ -96,7 +102,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
 
     traced = _telemetry(settings)
     app = make_app(lifespan, traced)
-    home.mount(app, has_admin_key=admin_key is not None)
+    pages.mount(app, _site(settings, runtime, cookie))
     # Traced, every request goes through the framework, which makes the spans.
     return Gate(runtime, app, {} if traced["tracing"] else fast.routes())
 
@@ -119,11 +125,33 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
             watching.cancel()
             await commit.close()
             await runtime.keys.close()
+            await runtime.sessions.close()
     finally:
         await database.close()
         runtime.metrics.close()
         if booted.server is not None:
             await asyncio.to_thread(booted.server.release)
+
+
+def _site(settings: Settings, runtime: Runtime, cookie: Cookie) -> Site:
+    """Make what the pages are served with."""
+
+    async def catalog() -> Catalog:
+        return (await runtime.commit.rates()).catalog
+
+    return Site(
+        database=runtime.database,
+        sessions=runtime.sessions,
+        passwords=Passwords(),
+        cookie=cookie,
+        catalog=catalog,
+        # In development we serve this machine only, so where we listen is where people reach us.
+        base=settings.public_url or (None if settings.production else f"http://{settings.host}:{settings.port}"),
+        sign_up=settings.anybody_signs_up,
+        unverified=not settings.production,
+        tries_per_minute=settings.login_tries_per_minute,
+        has_admin_key=settings.admin_key is not None,
+    )
 
 
 async def _first_catalog(runtime: Runtime, file: Path | None) -> None:

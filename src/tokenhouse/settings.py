@@ -77,6 +77,15 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[int, Field(ge=0, le=600)] = 20
     """What requests under way get at SIGTERM."""
 
+    sign_up: bool | None = None
+    """Whether anybody may make an account at /signup; unless set: in development only."""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+$")] | None = None
+    """Where people reach the pages, such as https://billing.example.com: links in mails begin with it."""
+    session_idle_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
+    """How long a session lives that is not used."""
+    session_max_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 1_209_600
+    """How long a session lives at all."""
+
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
     """Requests a minute of one account's key or session; 0: no limit. Platform keys have none."""
     login_tries_per_minute: Annotated[int, Field(ge=1)] = 10
@@ -156,6 +165,11 @@ class Settings(BaseSettings):
     def production(self) -> bool:
         """Whether this is the real thing: no demo, secure cookies."""
         return self.env == "production"
+
+    @property
+    def anybody_signs_up(self) -> bool:
+        """Whether /signup makes accounts."""
+        return self.sign_up if self.sign_up is not None else not self.production
 
     @classmethod
     def settings_customise_sources(

@@ -86,6 +86,15 @@ _KEY: dict[str, Any] = {
     "revoked_at": None,
     "last_used_at": None,
 }
+_SESSION: dict[str, Any] = {
+    "id": "01980f7e-4d3e-7f05-9c6f-8e7d6c5b4a39",
+    "created_at": _AT,
+    "seen_at": _AT,
+    "expires_at": _LATER,
+    "address": "192.0.2.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "current": True,
+}
 _MEMBER = {"organization_id": "org-1", "user_id": "u-42", "name": "Ada", "role": "member", "created_at": _AT}
 _SOLD = {
     "id": "m-1",
@@ -208,6 +217,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Key": _KEY,
     "NewKey": {**_KEY, "key": "th_live_…"},
     "Member": _MEMBER,
+    "Session": _SESSION,
+    "Ended": {"ended": 3},
     "Deduct": {"success": True, "message": "1 token deducted. 99 remaining.", "newBalance": 99},
     "ModelEarnings": {
         "success": True,
