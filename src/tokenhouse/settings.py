@@ -9,8 +9,18 @@ import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -39,6 +49,29 @@ class SettingsError(Exception):
 
 
 Count = Annotated[int, Field(ge=1)]
+
+
+class OidcProvider(BaseModel):
+    """A provider of OpenID Connect, a table `[[oidc]]` of tokenhouse.toml.
+
+    name: stands in its addresses; tell the provider to send people back to PUBLIC_URL/login/oidc/NAME/callback.
+    title: as people know it. issuer: exactly as the provider writes it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+$", max_length=500)]
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr | None = None
+
+    @field_validator("issuer")
+    @classmethod
+    def _not_overheard(cls, issuer: str) -> str:
+        if issuer.startswith("http://") and not is_loopback(urlsplit(issuer).hostname or ""):
+            raise ValueError("must be an https address")
+        return issuer
 
 
 class Settings(BaseSettings):
@@ -86,6 +119,9 @@ class Settings(BaseSettings):
     session_max_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 1_209_600
     """How long a session lives at all."""
 
+    oidc: tuple[OidcProvider, ...] = ()
+    """Providers by which people may sign in, each a table [[oidc]] of tokenhouse.toml."""
+
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
     """Requests a minute of one account's key or session; 0: no limit. Platform keys have none."""
     login_tries_per_minute: Annotated[int, Field(ge=1)] = 10
@@ -104,6 +140,13 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("otel_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
     """Where traces go, by OpenTelemetry's own variable OTEL_EXPORTER_OTLP_ENDPOINT; none: nowhere."""
+
+    @field_validator("oidc")
+    @classmethod
+    def _told_apart(cls, providers: tuple[OidcProvider, ...]) -> tuple[OidcProvider, ...]:
+        if len({one.name for one in providers}) < len(providers):
+            raise ValueError("two providers have the same name")
+        return providers
 
     @field_validator("data_dir", "catalog")
     @classmethod

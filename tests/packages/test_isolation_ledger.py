@@ -67,6 +67,7 @@ async def two(db, admin):
         async with db.transaction(PLATFORM) as tx:
             await access.create_key(tx, account.id, f"key of {name}", live=False)
             await access.set_member(tx, organization, account, "owner")
+            await access.tie_external(tx, "https://issuer.example", f"{name} there", account.id)
             values = {"link": "https://x.example", "name": f"secret of {name}"}
             await alerts.send(tx, to=f"{name}@x.example", template="verify_email", values=values)
     for payer, model in (("a", "of-b"), ("b", "of-a")):
@@ -267,8 +268,9 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 # ---- functions ----
 
 PLATFORM_DOORS = {
-    "access.create_account", "access.create_key", "access.revoke_key", "access.set_member", "access.touch_keys",
-    "access.update_account", "alerts.end_mail", "alerts.fail_mail", "alerts.send_mail", "alerts.take_mail",
+    "access.create_account", "access.create_key", "access.revoke_key", "access.set_member", "access.tie_external",
+    "access.touch_keys", "access.update_account", "alerts.end_mail", "alerts.fail_mail", "alerts.send_mail",
+    "alerts.take_mail",
     "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model", "market.create_character",
     "market.create_model", "market.lock_model", "market.update_model",
 }  # fmt: skip
