@@ -11,6 +11,7 @@ import socket
 import time
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 CLIENT, SECRET = "tokenhouse at tests", "s3cret:of/tests"
 
 
+@cache
+def a_key(name: str = "one") -> RSAKey:
+    """A key of that name, the same all session: making one takes a while."""
+    return RSAKey.generate_key(2048, {"kid": name})
+
+
 @dataclass
 class OidcServer:
     """person: who signs in there. spoil: changes the claims before they are signed. sign: `RS256`, `none`, `HS256`.
@@ -38,7 +45,7 @@ class OidcServer:
     spoil: Callable[[dict[str, Any]], object] = lambda _: None
     sign: str = "RS256"
     answer: Callable[[dict[str, Any]], dict[str, Any]] = lambda body: body
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    key: RSAKey = field(default_factory=a_key)
     published: list[RSAKey] = field(default_factory=list)
     issuer: str = ""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
