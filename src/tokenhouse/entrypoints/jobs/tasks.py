@@ -107,6 +107,12 @@ async def notice_waiting_mail(context: Context) -> int:
     return 0
 
 
+async def forget_sessions(context: Context) -> int:
+    """Delete the sessions that ended a month ago, and mailed links that nobody can use."""
+    async with context.database.transaction(PLATFORM) as tx:
+        return await access.forget_sessions(tx)
+
+
 async def _buckets(context: Context) -> range:
     async with context.database.read(PLATFORM) as tx:
         return range((await access.deployment(tx)).buckets)
@@ -117,4 +123,5 @@ TASKS = (
     Task("settle accounts", 5, settle_accounts),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
+    Task("forget sessions", 3600, forget_sessions),
 )
