@@ -1,4 +1,4 @@
-"""A small real provider of OpenID Connect for tests: discovery, authorize, token, keys. It can be made to lie."""
+"""A small real provider of OpenID Connect for tests, which can be made to lie, and a browser that goes there and back."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
+import httpx2
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, RSAKey
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 CLIENT, SECRET = "tokenhouse at tests", "s3cret:of/tests"
+COOKIE, FLOW = "tokenhouse", "tokenhouse-oidc"
 
 
 @cache
@@ -115,6 +117,35 @@ class OidcServer:
         if self.sign == "HS256":
             return jwt.encode({"alg": "HS256", "kid": "one"}, claims, OctKey.import_key(SECRET))
         return jwt.encode({"alg": self.sign, "kid": self.key.kid}, claims, self.key)
+
+
+class Browser:
+    """A browser that follows nothing by itself, and carries cookies to our service alone."""
+
+    def __init__(self, base):
+        self.http = httpx2.AsyncClient(base_url=base, timeout=30, follow_redirects=False)
+
+    def cookie(self, name):
+        return self.http.cookies.get(name)
+
+    async def begin(self, path="/login/oidc/house"):
+        return await self.http.get(path)
+
+    async def there(self, path="/login/oidc/house"):
+        """Sign in at the provider; where it sends the browser back to, without the host."""
+        begun = await self.begin(path)
+        assert begun.status_code == 303, begun.text
+        async with httpx2.AsyncClient(timeout=30, follow_redirects=False) as elsewhere:
+            sent = await elsewhere.get(begun.headers["location"])
+        assert sent.status_code == 303
+        parts = urlsplit(sent.headers["location"])
+        return f"{parts.path}?{parts.query}"
+
+    async def sign_in(self, path="/login/oidc/house"):
+        return await self.http.get(await self.there(path))
+
+    async def is_in(self):
+        return (await self.http.get("/v1/sessions")).status_code == 200
 
 
 class _Server(uvicorn.Server):

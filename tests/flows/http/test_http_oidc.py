@@ -12,44 +12,14 @@ import pytest_asyncio
 from joserfc.jwk import RSAKey
 
 from http_face import serving
-from oidc_server import CLIENT, SECRET, oidc_server
+from oidc_server import CLIENT, COOKIE, FLOW, SECRET, Browser, oidc_server
 from tokenhouse.domain import access
 from tokenhouse.entrypoints.web.oidc import Flow, opened
 from tokenhouse.entrypoints.web.oidc_provider import Attempt
 from tokenhouse.infra.database import PLATFORM
 
-COOKIE, FLOW = "tokenhouse", "tokenhouse-oidc"
 KEY = "signing in by a provider"
 ANN = {"sub": "ann-there", "email": "ann@example.com", "email_verified": True, "name": "Ann Smith"}
-
-
-class Browser:
-    """A browser that follows nothing by itself, and carries cookies to our service alone."""
-
-    def __init__(self, base):
-        self.http = httpx2.AsyncClient(base_url=base, timeout=30, follow_redirects=False)
-
-    def cookie(self, name):
-        return self.http.cookies.get(name)
-
-    async def begin(self, path="/login/oidc/house"):
-        return await self.http.get(path)
-
-    async def there(self, path="/login/oidc/house"):
-        """Sign in at the provider; where it sends the browser back to, without the host."""
-        begun = await self.begin(path)
-        assert begun.status_code == 303, begun.text
-        async with httpx2.AsyncClient(timeout=30, follow_redirects=False) as elsewhere:
-            sent = await elsewhere.get(begun.headers["location"])
-        assert sent.status_code == 303
-        parts = urlsplit(sent.headers["location"])
-        return f"{parts.path}?{parts.query}"
-
-    async def sign_in(self, path="/login/oidc/house"):
-        return await self.http.get(await self.there(path))
-
-    async def is_in(self):
-        return (await self.http.get("/v1/sessions")).status_code == 200
 
 
 @pytest_asyncio.fixture
