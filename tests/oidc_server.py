@@ -1,4 +1,4 @@
-"""A small real provider of OpenID Connect for tests, which can be made to lie, and a browser that goes there and back."""
+"""A small real provider of OpenID Connect, which can be made to lie, and a browser that goes there and back."""
 
 from __future__ import annotations
 
