@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from tokenhouse.domain import access
+from tokenhouse.domain import access, alerts
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.access import Identities, Passwords, Sessions
 from tokenhouse.domain.access.types import SessionLimits
@@ -27,6 +27,8 @@ from tokenhouse.entrypoints.api.gate import Gate
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.entrypoints.api.runtime import Runtime
 from tokenhouse.entrypoints.web import pages
+from tokenhouse.entrypoints.web.oidc import FLOW_SECONDS
+from tokenhouse.entrypoints.web.oidc_provider import Provider
 from tokenhouse.entrypoints.web.site import Cookie, Site
 from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
@@ -34,7 +36,7 @@ from tokenhouse.infra.kernel import collector
 from tokenhouse.infra.kernel.errors import TokenhouseError, Unavailable
 from tokenhouse.infra.telemetry import logs
 from tokenhouse.infra.telemetry.metrics import Metrics
-from tokenhouse.settings import Settings, load_settings
+from tokenhouse.settings import OidcProvider, Settings, load_settings
 
 _READY_SECONDS = 2.0
 _CATALOG_SECONDS = 5.0
@@ -151,7 +153,16 @@ def _site(settings: Settings, runtime: Runtime, cookie: Cookie) -> Site:
         unverified=not settings.production,
         tries_per_minute=settings.login_tries_per_minute,
         has_admin_key=settings.admin_key is not None,
+        providers=tuple(_provider(one) for one in settings.oidc),
+        flow_key=runtime.database.signer.derived("signing in by a provider"),
+        flow_cookie=Cookie(cookie.secure, FLOW_SECONDS, "tokenhouse-oidc"),
+        send=alerts.send,
     )
+
+
+def _provider(one: OidcProvider) -> Provider:
+    secret = one.client_secret.get_secret_value() if one.client_secret else None
+    return Provider(one.name, one.title or one.name.capitalize(), one.issuer, one.client_id, secret)
 
 
 async def _first_catalog(runtime: Runtime, file: Path | None) -> None:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from economy import Economy, party, source, tenant
-from tokenhouse.domain import access, ledger, metering, wallets
+from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain.access.types import SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.database.token import Signer
@@ -22,7 +22,7 @@ HIDDEN = {"access.secret"}  # nobody but the owner has any right to it
 # What everyone may see, whoever they act for, and what whoever acts for anybody may see.
 OPEN = {"access.deployment", "ledger.asset"}
 OFFERED = {"market.model", "market.pricing", "market.character"}
-PLATFORMS = {"earnings.standing", "access.credential", "access.session", "access.mail_token"}
+PLATFORMS = {"access.credential", "access.mail_token", "access.session", "alerts.mail", "earnings.standing"}
 # Whose a row is.
 OWNERS = {
     "access.account": ["id"],
@@ -71,6 +71,9 @@ async def two(db, admin):
             await access.add_credential(tx, account, f"{name}@example.com", f"secret of {name}", verified=True)
             assert await access.open_session(tx, account.id, Visitor(), SessionLimits(60, 60))
             await access.issue_link(tx, account.id, "reset")
+            await access.tie_external(tx, "https://issuer.example", f"{name} there", account.id)
+            values = {"link": "https://x.example", "name": f"secret of {name}"}
+            await alerts.send(tx, to=f"{name}@x.example", template="verify_email", values=values)
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
@@ -269,11 +272,12 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 # ---- functions ----
 
 PLATFORM_DOORS = {
-    "access.add_credential", "access.create_account", "access.create_key", "access.end_session", "access.end_sessions",
-    "access.forget_sessions", "access.issue_token", "access.open_session", "access.rehash", "access.reset_password",
-    "access.revoke_key", "access.set_disabled", "access.set_member", "access.set_password", "access.set_platform_role",
-    "access.touch_keys", "access.touch_sessions", "access.update_account", "access.verify_email",
-    "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
+    "access.add_credential", "access.create_account", "access.create_key", "access.end_session",
+    "access.end_sessions", "access.forget_sessions", "access.issue_token", "access.open_session", "access.rehash",
+    "access.reset_password", "access.revoke_key", "access.set_disabled", "access.set_member", "access.set_password",
+    "access.set_platform_role", "access.tie_external", "access.touch_keys", "access.touch_sessions",
+    "access.update_account", "access.verify_email", "alerts.end_mail", "alerts.fail_mail", "alerts.send_mail",
+    "alerts.take_mail", "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
     "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
 }  # fmt: skip
 TELLER_DOORS = {

@@ -1,5 +1,6 @@
 """Accounts, members, keys, people and their sessions: who is here, and on whose behalf a caller acts."""
 
+from tokenhouse.domain.access.external import find_external, tie_external
 from tokenhouse.domain.access.passwords import Passwords
 from tokenhouse.domain.access.people import (
     add_credential,
@@ -59,6 +60,7 @@ __all__ = [
     "find_account",
     "find_accounts",
     "find_credential",
+    "find_external",
     "find_keys",
     "find_link",
     "forget_sessions",
@@ -77,6 +79,7 @@ __all__ = [
     "set_platform_role",
     "sign_in",
     "sign_up",
+    "tie_external",
     "touch_keys",
     "update_account",
     "verify_email",

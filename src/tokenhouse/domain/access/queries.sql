@@ -171,3 +171,11 @@ SELECT access.end_sessions(%(account_id)s::bigint, %(but)s::uuid) AS ended;
 
 -- forget_sessions : int
 SELECT access.forget_sessions() AS gone;
+
+-- external : int
+-- The account that a person of a provider is tied to.
+SELECT e.account_id FROM access.external_identity AS e
+WHERE e.issuer = %(issuer)s::text AND e.subject = %(subject)s::text;
+
+-- tie_external : int
+SELECT access.tie_external(%(issuer)s::text, %(subject)s::text, %(account_id)s::bigint) AS account_id;
