@@ -81,6 +81,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         keys=Keys(database, admin_key),
         metrics=metrics,
         upgrade_url=settings.upgrade_url,
+        public_url=settings.public_url or f"http://127.0.0.1:{settings.port}",
         hold_ttl_seconds=settings.hold_ttl_seconds,
         maturity_days=settings.earnings_maturity_days,
         live=settings.production,
@@ -112,7 +113,7 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
         await commit.reload()
         await _first_catalog(runtime, catalog_file)
         collector.calm()
-        watching = asyncio.create_task(_watch_catalog(commit))
+        watching = asyncio.create_task(_watch(runtime))
         try:
             yield
         finally:
@@ -135,12 +136,13 @@ async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
     await runtime.commit.reload()
 
 
-async def _watch_catalog(commit: GroupCommit) -> None:
-    """See a catalog that another process applied; a charge sees it by itself, plans and grants through this."""
+async def _watch(runtime: Runtime) -> None:
+    """See what another process did: a catalog that it applied (a charge sees it by itself), a person that it erased."""
     while True:
         await asyncio.sleep(_CATALOG_SECONDS)
         with suppress(TokenhouseError):
-            await commit.reload()
+            await runtime.commit.reload()
+            await runtime.identities.forget_erased()
 
 
 def _telemetry(settings: Settings) -> dict[str, Any]:

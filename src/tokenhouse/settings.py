@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     catalog: Path | None = None
     """The catalog file; none: the shipped one."""
     upgrade_url: Annotated[str, Field(min_length=1)] = "/plans"
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] | None = None
+    """Where people reach the service, such as https://billing.example.com: links in mails begin with it.
+
+    None: this machine's own address and `port`.
+    """
 
     earnings_maturity_days: Annotated[int, Field(ge=0, le=3650)] = 14
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900

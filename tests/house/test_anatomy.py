@@ -13,6 +13,7 @@ ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 PLUGIN_FOLDERS = {"policies"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
+    "access/invitations.py": "the verbs of invitations, beside those of accounts, members and keys",
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
     "catalog/prices.py": "prices in and out of their written form, which models use too",
@@ -23,6 +24,7 @@ EXTRA: dict[str, str] = {
     "metering/bucket.py": "the queue of a bucket: which of its orders may share a batch, and which wait for a lane",
     "metering/group_commit.py": "the lanes and the retries through which orders share a commit",
     "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
+    "metering/privacy.py": "all that is kept of a person, and taking the person out of it",
     "metering/pricing.py": "rules: what an order names and costs",
     "metering/reversals.py": "the rarer verb that takes a charge back",
     "metering/statements.py": "what an earner is owed",

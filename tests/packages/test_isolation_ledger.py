@@ -25,6 +25,7 @@ PLATFORMS = {"earnings.standing"}
 # Whose a row is.
 OWNERS = {
     "access.account": ["id"],
+    "access.invitation": ["organization_id"],
     "access.member": ["organization_id", "user_id"],
     "earnings.model_earner": ["earner_id"],
     "ledger.account": ["owner_id"],
@@ -67,6 +68,12 @@ async def two(db, admin):
         async with db.transaction(PLATFORM) as tx:
             await access.create_key(tx, account.id, f"key of {name}", live=False)
             await access.set_member(tx, organization, account, "owner")
+        # A user's own: only so does the account of this test have a row in every table.
+        admin.execute(
+            "insert into access.invitation (id, organization_id, email, role, digest, created_at, expires_at) "
+            "values (%s, %s, %s, 'member', %s, now(), now() + interval '1 day')",
+            [uuid.uuid4(), account.id, f"secret of {name}", uuid.uuid4().bytes],
+        )
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
@@ -266,8 +273,10 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 
 PLATFORM_DOORS = {
     "access.create_account", "access.create_key", "access.revoke_key", "access.set_member", "access.touch_keys",
-    "access.update_account", "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
-    "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
+    "access.update_account", "access.rotate_key", "access.remove_member", "access.invite", "access.revoke_invitation",
+    "access.accept_invitation", "metering.erase", "catalog.apply", "catalog.lock", "ledger.open_asset",
+    "market.archive_model", "market.create_character", "market.create_model", "market.lock_model",
+    "market.update_model",
 }  # fmt: skip
 TELLER_DOORS = {
     "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",

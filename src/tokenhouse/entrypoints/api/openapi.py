@@ -21,7 +21,8 @@ _TAGS = [
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
-    ("Access", "Keys, and the members of organizations."),
+    ("Access", "Keys, the members of organizations, and invitations."),
+    ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
     ("Operations", "For those who run it."),
 ]
@@ -67,7 +68,9 @@ _KEYED = {
     "models_purchase",
 }  # fmt: skip
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
-_FOR_WHOM = {"models_purchase", "compat_track_model_usage", "compat_models", "compat_purchase_model"}
+_FOR_WHOM = {
+    "models_purchase", "compat_track_model_usage", "compat_models", "compat_purchase_model", "invitations_accept",
+}  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 
 

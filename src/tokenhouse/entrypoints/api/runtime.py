@@ -17,6 +17,7 @@ from tokenhouse.infra.telemetry.metrics import Metrics
 class Runtime:
     """The process's database, queues, caches and figures.
 
+    public_url: where people reach the service, without a slash at the end: links in mails begin with it.
     hold_ttl_seconds: of a hold that names none. maturity_days: until earnings are payable. live: whether keys made here
     are real ones (`th_live_`). ready: raises Unavailable where the service cannot serve. log_requests: whether every
     request is logged, not only those that fail or are slow.
@@ -30,6 +31,7 @@ class Runtime:
     keys: Keys
     metrics: Metrics
     upgrade_url: str
+    public_url: str
     hold_ttl_seconds: int
     maturity_days: int
     live: bool

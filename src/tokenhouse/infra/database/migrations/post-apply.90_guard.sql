@@ -12,6 +12,7 @@ begin
       ('access.identity', 'account_id = any ((select access.scope())::bigint[])'),
       ('access.member', 'organization_id = any ((select access.scope())::bigint[]) or user_id = any ((select access.scope())::bigint[])'),
       ('access.api_key', 'account_id = any ((select access.scope())::bigint[])'),
+      ('access.invitation', 'organization_id = any ((select access.scope())::bigint[])'),
       ('access.deployment', 'true'),
       ('ledger.asset', 'true'),
       ('ledger.account', 'owner_id = any ((select access.scope())::bigint[])'),
