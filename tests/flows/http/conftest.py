@@ -44,3 +44,11 @@ async def client(face):
     async with httpx2.AsyncClient(base_url=face, timeout=30) as http:
         description = Description((await http.get("/openapi.json")).json())
         yield Client(http, description)
+
+
+@pytest.fixture
+def superuser(shared_database, postgres):
+    """The superuser on the database of these tests: for making time pass and for looking."""
+    name = psycopg.conninfo.conninfo_to_dict(shared_database.app_conninfo)["dbname"]
+    with psycopg.connect(postgres.conninfo(str(name)), autocommit=True) as connection:
+        yield connection

@@ -3,8 +3,6 @@
 import asyncio
 import uuid
 
-import psycopg
-import pytest
 import pytest_asyncio
 
 from http_face import is_problem
@@ -171,7 +169,7 @@ async def test_invitations_that_ended(client, club, superuser):
 
 
 async def test_a_member_keeps_the_role(client, club):
-    names, by = club
+    names, _ = club
     path = f"/v1/accounts/{names['org']}/invitations"
     email = (await client.get(f"/v1/accounts/{names['chief']}")).json["email"]
     link = (await client.must(path, {"email": email, "role": "member"}))["link"]
@@ -252,11 +250,3 @@ async def test_a_key_is_rotated_once(client):
     old = await client.must(f"/v1/accounts/{user}/api-keys", {})
     tries = await asyncio.gather(*(client.post(f"/v1/keys/{old['id']}/rotate") for _ in range(4)))
     assert sorted(reply.status for reply in tries) == [201, 409, 409, 409]
-
-
-@pytest.fixture
-def superuser(shared_database, postgres):
-    """The superuser on the database of these tests: for making time pass and for looking."""
-    name = psycopg.conninfo.conninfo_to_dict(shared_database.app_conninfo)["dbname"]
-    with psycopg.connect(postgres.conninfo(str(name)), autocommit=True) as connection:
-        yield connection

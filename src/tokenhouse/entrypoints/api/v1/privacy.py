@@ -10,7 +10,8 @@ from tokenhouse.domain import access, metering
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, router
-from tokenhouse.entrypoints.api.types import Answer, Body
+from tokenhouse.entrypoints.api.types import Answer
+from tokenhouse.entrypoints.api.v1.holds import NoBody
 from tokenhouse.entrypoints.api.v1.keys import KeyOut, key_json, managed
 from tokenhouse.entrypoints.api.v1.wallets import GrantRowOut
 from tokenhouse.infra.database import PLATFORM
@@ -20,10 +21,6 @@ from tokenhouse.infra.kernel.money import usd_text
 routes = router("Privacy")
 
 _NO_ACCOUNT = "There is no such account, or it is not yours."
-
-
-class EraseBody(Body):
-    """Nothing needs to be said."""
 
 
 class ErasedOut(Answer):
@@ -177,7 +174,7 @@ def _exported(kept: Kept) -> dict[str, Any]:
     summary="Erase a person",
     responses={200: {"model": ErasedOut, "description": "Erased; it cannot be undone."}, **WRITE},
 )
-async def accounts_erase(call: TheCall, account_id: str, body: EraseBody | None = None) -> Response:  # noqa: ARG001 - an empty object is fine, anything else is not
+async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = None) -> Response:  # noqa: ARG001 - an empty object is fine, anything else is not
     """Take a person out of all records, and leave every sum as it is. For platform keys and admins.
 
     Id, name and e-mail go, keys and memberships end at once, and what the app wrote of the person goes: metadata and

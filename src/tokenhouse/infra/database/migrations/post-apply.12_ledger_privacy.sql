@@ -18,3 +18,12 @@ begin
   set details = jsonb_set(h.details - 'metadata', '{user_label}', to_jsonb(p_opaque))
   where h.details ->> 'user_label' = p_label;
 end $$;
+
+-- Takes the reasons out of what was answered about these entries: reversals of charges that name the person as user.
+create or replace function ledger.erase_reasons(p_entry uuid[]) returns void
+language plpgsql as $$
+begin
+  update ledger.entry e
+  set answer = (e.answer::jsonb || '{"reason": ""}')::json
+  where e.id = any (p_entry) and e.answer ->> 'reason' is not null;
+end $$;
