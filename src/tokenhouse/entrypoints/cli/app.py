@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, imports, migrate, serve, sql, verify
+from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, imports, migrate, reseal, serve, sql, verify
 from tokenhouse.entrypoints.cli.demo.command import demo
 from tokenhouse.entrypoints.cli.output import explain, give
 
@@ -25,6 +25,7 @@ app.command()(migrate.migrate)
 app.command()(verify.verify)
 app.add_typer(catalog.catalog, name="catalog")
 app.add_typer(accounts.accounts, name="accounts")
+accounts.keys.command("reseal")(reseal.reseal)
 app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")

@@ -8,6 +8,7 @@ from tokenhouse.infra.database import arrays
 from tokenhouse.infra.database.lane import Decision, Lane
 from tokenhouse.infra.database.pool import Connection, Database, Tx, sqlstate
 from tokenhouse.infra.database.queries import Queries, Query, load_queries
+from tokenhouse.infra.database.resealing import Resealed, SealedColumn, SealedRow, reseal
 from tokenhouse.infra.database.token import PLATFORM, Actor
 
 __all__ = [
@@ -19,8 +20,12 @@ __all__ = [
     "Lane",
     "Queries",
     "Query",
+    "Resealed",
+    "SealedColumn",
+    "SealedRow",
     "Tx",
     "arrays",
     "load_queries",
+    "reseal",
     "sqlstate",
 ]
