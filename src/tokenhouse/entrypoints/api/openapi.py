@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tokenhouse import __version__
 from tokenhouse.entrypoints.api.examples import EXAMPLES, page_of
-from tokenhouse.entrypoints.api.reference import CompatProblem, Problem
+from tokenhouse.entrypoints.api.reference import CompatProblem, Problem, refusals
 from tokenhouse.entrypoints.api.v1.batch import BatchBody
 
 _TAGS = [
@@ -112,9 +112,9 @@ def schema(app: FastAPI) -> dict[str, Any]:
         "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."}
     }
     made["security"] = [{"key": []}]
-    for item in made["paths"].values():
+    for path, item in made["paths"].items():
         for operation in item.values():
-            _finish(operation)
+            _finish(operation, path)
     _rename(made)
     _show(made["components"]["schemas"])
     return made
@@ -151,7 +151,7 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
             yield from _objects(one)
 
 
-def _finish(operation: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any], path: str) -> None:
     name = operation["operationId"]
     parameters = operation.setdefault("parameters", [])
     if name in _KEYED:
@@ -167,6 +167,11 @@ def _finish(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if _is_framework_refusal(responses.get("422")):
         del responses["422"]
+    # What an X-User-ID that names another gets, wherever it is sent.
+    if path.startswith("/v1/"):
+        responses.setdefault("404", refusals(404)[404])
+    elif path.startswith("/api/"):
+        responses.setdefault("403", refusals(403, compat=True)[403])
 
 
 def _is_framework_refusal(response: dict[str, Any] | None) -> bool:
