@@ -89,6 +89,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         cookie=cookie.name.encode(),
         metrics=metrics,
         upgrade_url=settings.upgrade_url,
+        public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
         maturity_days=settings.earnings_maturity_days,
         live=settings.production,
@@ -120,7 +121,7 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
         await commit.reload()
         await _first_catalog(runtime, catalog_file)
         collector.calm()
-        watching = asyncio.create_task(_watch_catalog(commit))
+        watching = asyncio.create_task(_watch(runtime))
         try:
             yield
         finally:
@@ -147,8 +148,7 @@ def _site(settings: Settings, runtime: Runtime, cookie: Cookie) -> Site:
         passwords=Passwords(),
         cookie=cookie,
         catalog=catalog,
-        # In development we serve this machine only, so where we listen is where people reach us.
-        base=settings.public_url or (None if settings.production else f"http://{settings.host}:{settings.port}"),
+        base=settings.address,
         sign_up=settings.anybody_signs_up,
         unverified=not settings.production,
         tries_per_minute=settings.login_tries_per_minute,
@@ -174,12 +174,13 @@ async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
     await runtime.commit.reload()
 
 
-async def _watch_catalog(commit: GroupCommit) -> None:
-    """See a catalog that another process applied; a charge sees it by itself, plans and grants through this."""
+async def _watch(runtime: Runtime) -> None:
+    """See what another process did: a catalog that it applied (a charge sees it by itself), a person that it erased."""
     while True:
         await asyncio.sleep(_CATALOG_SECONDS)
         with suppress(TokenhouseError):
-            await commit.reload()
+            await runtime.commit.reload()
+            await runtime.identities.forget_erased()
 
 
 def _telemetry(settings: Settings) -> dict[str, Any]:

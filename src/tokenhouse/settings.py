@@ -7,6 +7,7 @@ The file is `tokenhouse.toml` in the working directory, or the one that TOKENHOU
 import ipaddress
 import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -28,6 +29,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tokenhouse.infra.kernel.sealing import SealKey, new_key, parse_keys
+
 if TYPE_CHECKING:
     from tokenhouse.domain.alerts.types import Setup
 
@@ -35,6 +38,7 @@ PREFIX = "TOKENHOUSE_"
 CONFIG_VARIABLE = "TOKENHOUSE_CONFIG"
 DEFAULT_FILE = "tokenhouse.toml"
 ADMIN_KEY_MIN_LENGTH = 32
+SEAL_KEYS_FILE = "seal.keys"
 
 # Read by the tests and by make, never by the service.
 _NOT_OURS = ("TOKENHOUSE_TEST_", CONFIG_VARIABLE)
@@ -93,6 +97,11 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     admin_key: SecretStr | None = None
     """A platform key that is accepted from the first start on."""
+    seal_keys: SecretStr | None = None
+    """Keys that seal secrets in the database: `id:base64` of 32 bytes each, comma-separated.
+
+    The first seals, all of them open. None in development: made once in data_dir (`seal.keys`).
+    """
     demo_password: SecretStr | None = None
     catalog: Path | None = None
     """The catalog file; none: the shipped one."""
@@ -173,6 +182,13 @@ class Settings(BaseSettings):
             raise ValueError("may hold visible ASCII only, for it travels in a header")
         return key
 
+    @field_validator("seal_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            parse_keys(keys.get_secret_value())
+        return keys
+
     @model_validator(mode="after")
     def _development_stays_home(self) -> Self:
         if self.env == "development" and not is_loopback(self.host):
@@ -210,6 +226,12 @@ class Settings(BaseSettings):
         return self.env == "production"
 
     @property
+    def address(self) -> str | None:
+        """Where people reach us. None: in production, where nobody said."""
+        # In development we serve this machine only, so where we listen is where people reach us.
+        return self.public_url or (None if self.production else f"http://{self.host}:{self.port}")
+
+    @property
     def anybody_signs_up(self) -> bool:
         """Whether /signup makes accounts."""
         return self.sign_up if self.sign_up is not None else not self.production
@@ -242,6 +264,31 @@ def load_settings(**flags: object) -> Settings:
         raise SettingsError([f"{config_file()} is not TOML: {error}"]) from None
     except ValidationError as error:
         raise SettingsError([_problem(list(one["loc"]), one["msg"]) for one in error.errors()]) from None
+
+
+def seal_keys(settings: Settings) -> tuple[SealKey, ...]:
+    """Give the keys that seal secrets; in development they are made once, in a file for its owner alone.
+
+    SettingsError: in production none are set.
+    """
+    if settings.seal_keys is not None:
+        return parse_keys(settings.seal_keys.get_secret_value())
+    if settings.production:
+        raise SettingsError([f"{PREFIX}SEAL_KEYS is needed: k1:BASE64, made with: openssl rand -base64 32"])
+    file = settings.data_dir / SEAL_KEYS_FILE
+    if file.exists():
+        return parse_keys(file.read_text(encoding="ascii"))
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        # Written whole beside it and linked: of two processes that come at once, both read what one wrote.
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as new:
+            new.write(new_key("development"))
+        with suppress(FileExistsError):
+            file.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return parse_keys(file.read_text(encoding="ascii"))
 
 
 def config_file() -> Path:

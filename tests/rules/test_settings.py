@@ -2,7 +2,8 @@
 
 import pytest
 
-from tokenhouse.settings import SettingsError, load_settings, unknown_names
+from tokenhouse.infra.kernel.sealing import new_key
+from tokenhouse.settings import SettingsError, load_settings, seal_keys, unknown_names
 
 KEY = "k" * 32
 
@@ -164,3 +165,23 @@ def test_providers_are_tables_of_the_file(nowhere, monkeypatch):
         assert "s3cret" not in str(error.value)
     file.write_text(one.replace("https://id.example", "http://127.0.0.1:9"))
     assert len(load_settings().oidc) == 1
+
+
+def test_keys_that_seal():
+    one, two = new_key("one"), new_key("two")
+    settings = load_settings(seal_keys=f"{two}, {one}")
+    assert [key.id for key in seal_keys(settings)] == ["two", "one"]
+    assert one.partition(":")[2] not in repr(settings) + repr(seal_keys(settings))
+    for bad in ("x", "one:", "one:????", "one:YWJj", f"{one},{one}", f"a b:{one}"):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(seal_keys=bad)
+        assert one.partition(":")[2] not in str(refused.value)
+
+
+def test_in_development_the_key_is_made_once(nowhere):
+    first = seal_keys(load_settings(data_dir=nowhere / "data"))
+    assert seal_keys(load_settings(data_dir=nowhere / "data")) == first
+    assert [path.name for path in (nowhere / "data").iterdir()] == ["seal.keys"]
+    assert (nowhere / "data" / "seal.keys").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(SettingsError, match="TOKENHOUSE_SEAL_KEYS"):
+        seal_keys(load_settings(env="production"))

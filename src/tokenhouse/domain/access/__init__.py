@@ -1,6 +1,7 @@
 """Accounts, members, keys, people and their sessions: who is here, and on whose behalf a caller acts."""
 
 from tokenhouse.domain.access.external import find_external, tie_external
+from tokenhouse.domain.access.invitations import accept_invitation, invitations_of, invite, revoke_invitation
 from tokenhouse.domain.access.passwords import Passwords
 from tokenhouse.domain.access.people import (
     add_credential,
@@ -20,17 +21,21 @@ from tokenhouse.domain.access.people import (
 )
 from tokenhouse.domain.access.service import (
     Identities,
+    accounts_by_number,
     create_account,
     create_key,
     deployment,
     find_account,
     find_accounts,
     find_keys,
+    key_owner,
     list_accounts,
     list_keys,
     members_of,
     organizations_of,
+    remove_member,
     revoke_key,
+    rotate_key,
     set_member,
     touch_keys,
     update_account,
@@ -48,6 +53,8 @@ __all__ = [
     "Identities",
     "Passwords",
     "Sessions",
+    "accept_invitation",
+    "accounts_by_number",
     "add_credential",
     "change_password",
     "create_account",
@@ -64,16 +71,22 @@ __all__ = [
     "find_keys",
     "find_link",
     "forget_sessions",
+    "invitations_of",
+    "invite",
     "issue_link",
+    "key_owner",
     "list_accounts",
     "list_keys",
     "list_sessions",
     "members_of",
     "open_session",
     "organizations_of",
+    "remove_member",
     "request_reset",
     "reset_password",
+    "revoke_invitation",
     "revoke_key",
+    "rotate_key",
     "set_member",
     "set_password",
     "set_platform_role",

@@ -8,6 +8,7 @@ from tokenhouse.infra.database import arrays
 from tokenhouse.infra.database.lane import Decision, Lane
 from tokenhouse.infra.database.pool import Ask, Connection, Database, Tx, sqlstate
 from tokenhouse.infra.database.queries import Queries, Query, load_queries
+from tokenhouse.infra.database.resealing import Resealed, SealedColumn, SealedRow, reseal
 from tokenhouse.infra.database.token import PLATFORM, Actor
 
 __all__ = [
@@ -20,8 +21,12 @@ __all__ = [
     "Lane",
     "Queries",
     "Query",
+    "Resealed",
+    "SealedColumn",
+    "SealedRow",
     "Tx",
     "arrays",
     "load_queries",
+    "reseal",
     "sqlstate",
 ]

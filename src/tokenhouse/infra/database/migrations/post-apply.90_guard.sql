@@ -16,6 +16,7 @@ begin
       ('access.session', 'false'),
       ('access.mail_token', 'false'),
       ('access.external_identity', 'account_id = any ((select access.scope())::bigint[])'),
+      ('access.invitation', 'organization_id = any ((select access.scope())::bigint[])'),
       ('access.deployment', 'true'),
       ('ledger.asset', 'true'),
       ('ledger.account', 'owner_id = any ((select access.scope())::bigint[])'),
