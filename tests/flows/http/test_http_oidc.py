@@ -220,6 +220,10 @@ def other_audience(claims):
     claims["aud"] = "another client"
 
 
+def other_audience_that_names_us(claims):
+    claims |= {"aud": "another client", "azp": CLIENT}
+
+
 def two_audiences(claims):
     claims["aud"] = [CLIENT, "another client"]
     claims["azp"] = "another client"
@@ -260,8 +264,8 @@ def long_subject(claims):
 @pytest.mark.parametrize(
     "spoil",
     [
-        other_nonce, no_nonce, other_audience, two_audiences, other_issuer, expired, no_expiry, from_the_future, nobody,
-        empty_subject, number_as_subject, long_subject,
+        other_nonce, no_nonce, other_audience, other_audience_that_names_us, two_audiences, other_issuer, expired,
+        no_expiry, from_the_future, nobody, empty_subject, number_as_subject, long_subject,
     ],
 )  # fmt: skip
 async def test_a_token_that_is_not_right_lets_nobody_in(browser, admin, provider, spoil):
@@ -307,7 +311,9 @@ async def test_the_state_of_another_browser_lets_nobody_in(base, admin):
     way = await attacker.there()
     await refused(victim, admin, await victim.http.get(way))
     await victim.there()
-    await refused(victim, admin, await victim.http.get(way))
+    answer = await victim.http.get(way)
+    assert "not begun in this browser" in answer.text, "the code is not even tried"
+    await refused(victim, admin, answer)
 
 
 async def test_a_cookie_that_is_not_ours_or_too_old_lets_nobody_in(base, admin, booted):
