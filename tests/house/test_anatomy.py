@@ -10,13 +10,17 @@ from house import tree
 
 ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 # Folders of plug-ins: a new file there is an extension.
-PLUGIN_FOLDERS = {"policies"}
+PLUGIN_FOLDERS = {"policies", "channels"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
+    "access/external.py": "the verbs of those who sign in by a provider of OpenID Connect",
     "access/passwords.py": "hashing, which is slow on purpose and runs in threads",
     "access/people.py": "the verbs of those who sign in",
     "access/sessions.py": "sessions, found at every request: gathered over concurrent callers",
     "access/signing.py": "rules: e-mails, passwords, tokens, same-site requests",
+    "alerts/letters.py": "how a letter is written: the one module that knows MJML",
+    "alerts/templates": "the letters, in MJML and in plain text",
+    "access/invitations.py": "the verbs of invitations, beside those of accounts, members and keys",
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
     "catalog/prices.py": "prices in and out of their written form, which models use too",
@@ -27,6 +31,7 @@ EXTRA: dict[str, str] = {
     "metering/bucket.py": "the queue of a bucket: which of its orders may share a batch, and which wait for a lane",
     "metering/group_commit.py": "the lanes and the retries through which orders share a commit",
     "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
+    "metering/privacy.py": "all that is kept of a person, and taking the person out of it",
     "metering/pricing.py": "rules: what an order names and costs",
     "metering/reversals.py": "the rarer verb that takes a charge back",
     "metering/statements.py": "what an earner is owed",

@@ -57,3 +57,11 @@ async def browser():
         started = await playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         yield started
         await started.close()
+
+
+@pytest.fixture
+def superuser(shared_database, postgres):
+    """The superuser on the database of these tests: for making time pass and for looking."""
+    name = psycopg.conninfo.conninfo_to_dict(shared_database.app_conninfo)["dbname"]
+    with psycopg.connect(postgres.conninfo(str(name)), autocommit=True) as connection:
+        yield connection

@@ -54,13 +54,60 @@ SELECT access.create_key(%(id)s::uuid, %(account_id)s::bigint, %(name)s::text, %
 
 -- keys_of : ApiKeyView*
 -- The keys of an account, or the platform's; the newest first.
-SELECT k.id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+SELECT k.id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.replaced_by
 FROM access.api_key AS k
 WHERE k.account_id = %(account_id)s::bigint OR (%(account_id)s::bigint IS NULL AND k.account_id IS NULL)
 ORDER BY k.id DESC;
 
 -- revoke_key : bool
 SELECT access.revoke_key(%(account_id)s::bigint, %(id)s::uuid) AS revoked;
+
+-- key_by_id : KeyOwner
+-- Whose a key is; the app's id is null for the platform's.
+SELECT k.id, k.account_id, i.external_id, k.name, k.scopes, k.expires_at
+FROM access.api_key AS k
+LEFT JOIN access.identity AS i ON i.account_id = k.account_id
+WHERE k.id = %(id)s::uuid;
+
+-- rotate_key : Rotated
+-- Puts a new key in an old one's place.
+SELECT r.outcome, r.made_at, r.old_ends_at
+FROM access.rotate_key(%(id)s::uuid, %(new_id)s::uuid, %(digest)s::bytea, %(hint)s::text,
+                       %(overlap_seconds)s::integer) AS r;
+
+-- remove_member : bool
+SELECT access.remove_member(%(organization_id)s::bigint, %(user_id)s::bigint) AS removed;
+
+-- invite : Invited
+SELECT i.made_at, i.ends_at
+FROM access.invite(%(id)s::uuid, %(organization_id)s::bigint, %(email)s::text, %(role)s::text, %(digest)s::bytea,
+                   %(invited_by)s::bigint, %(ttl_seconds)s::integer, %(most)s::integer) AS i;
+
+-- invitations_of : Invitation*
+-- The open invitations of an organization, the newest first.
+SELECT i.id, i.email, i.role, i.created_at, i.expires_at
+FROM access.invitation AS i
+WHERE i.organization_id = %(organization_id)s::bigint AND i.expires_at > clock_timestamp()
+ORDER BY i.created_at DESC, i.id DESC;
+
+-- revoke_invitation : bool
+SELECT access.revoke_invitation(%(organization_id)s::bigint, %(id)s::uuid) AS revoked;
+
+-- accept_invitation : Accepted
+-- Accepts once; nulls where there is nothing to accept.
+SELECT a.organization_id, a.role
+FROM access.accept_invitation(%(digest)s::bytea, %(account_id)s::bigint) AS a;
+
+-- accounts_by_number : Account*
+-- Accounts by their numbers.
+SELECT a.id, a.bucket::integer AS bucket, i.external_id, a.kind, i.name, i.email, a.time_zone, a.created_at
+FROM access.account AS a
+JOIN access.identity AS i ON i.account_id = a.id
+WHERE a.id = any(%(ids)s::bigint[]);
+
+-- erased_lately : int*
+-- The numbers of those erased in the last hour.
+SELECT a.id FROM access.account AS a WHERE a.erased_at > clock_timestamp() - interval '1 hour';
 
 -- found_keys : KeyFound*
 -- Live keys by their digests, with whose they are and the organizations that they may act for.
@@ -171,3 +218,11 @@ SELECT access.end_sessions(%(account_id)s::bigint, %(but)s::uuid) AS ended;
 
 -- forget_sessions : int
 SELECT access.forget_sessions() AS gone;
+
+-- external : int
+-- The account that a person of a provider is tied to.
+SELECT e.account_id FROM access.external_identity AS e
+WHERE e.issuer = %(issuer)s::text AND e.subject = %(subject)s::text;
+
+-- tie_external : int
+SELECT access.tie_external(%(issuer)s::text, %(subject)s::text, %(account_id)s::bigint) AS account_id;

@@ -143,7 +143,10 @@ class KeyFound:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyView:
-    """A key as it is listed: never its secret. hint: the secret's last four characters."""
+    """A key as it is listed: never its secret.
+
+    hint: the secret's last four characters. replaced_by: the key that a rotation put in its place.
+    """
 
     id: UUID
     name: str
@@ -153,6 +156,55 @@ class ApiKeyView:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaced_by: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """Whose a key is, live or not; account_id and external_id are None for the platform's."""
+
+    id: UUID
+    account_id: int | None
+    external_id: str | None
+    name: str
+    scopes: list[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What became of a rotation. outcome: rotated; ended (no live key); replaced (rotated before)."""
+
+    outcome: Literal["rotated", "ended", "replaced"]
+    made_at: datetime
+    old_ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """When an invitation was made and when it ends; None where too many are open."""
+
+    made_at: datetime | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An open invitation to an organization. Its token is kept nowhere."""
+
+    id: UUID
+    email: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The organization's number and the role there of who accepted; None where there was nothing to accept."""
+
+    organization_id: int | None
+    role: Role | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ from tokenhouse.entrypoints.api.v1 import (
     earnings,
     holds,
     keys,
+    members,
     models,
+    privacy,
     sessions,
     wallets,
 )
@@ -39,6 +41,21 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 _NOUNS: tuple[APIRouter, ...] = tuple(
     module.routes
     for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, sessions, compat, ops)
+    for module in (
+        accounts,
+        wallets,
+        charges,
+        batch,
+        holds,
+        checks,
+        models,
+        earnings,
+        keys,
+        members,
+        privacy,
+        compat,
+        ops,
+    )
 )
 
 

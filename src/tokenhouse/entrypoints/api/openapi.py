@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tokenhouse import __version__
 from tokenhouse.entrypoints.api.examples import EXAMPLES, page_of
-from tokenhouse.entrypoints.api.reference import CompatProblem, Problem
+from tokenhouse.entrypoints.api.reference import CompatProblem, Problem, refusals
 from tokenhouse.entrypoints.api.v1.batch import BatchBody
 
 _TAGS = [
@@ -21,7 +21,8 @@ _TAGS = [
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
-    ("Access", "Keys, sessions, and the members of organizations."),
+    ("Access", "Keys, sessions, the members of organizations, and invitations."),
+    ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
     ("Operations", "For those who run it."),
 ]
@@ -70,7 +71,7 @@ _KEYED = {
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model",
+    "compat_models", "compat_purchase_model", "invitations_accept",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 
@@ -119,9 +120,9 @@ def schema(app: FastAPI) -> dict[str, Any]:
         },
     }
     made["security"] = [{"key": []}, {"session": []}]
-    for item in made["paths"].values():
+    for path, item in made["paths"].items():
         for operation in item.values():
-            _finish(operation)
+            _finish(operation, path)
     _rename(made)
     _show(made["components"]["schemas"])
     return made
@@ -158,7 +159,7 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
             yield from _objects(one)
 
 
-def _finish(operation: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any], path: str) -> None:
     name = operation["operationId"]
     parameters = operation.setdefault("parameters", [])
     if name in _KEYED:
@@ -174,6 +175,11 @@ def _finish(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if _is_framework_refusal(responses.get("422")):
         del responses["422"]
+    # What an X-User-ID that names another gets, wherever it is sent.
+    if path.startswith("/v1/"):
+        responses.setdefault("404", refusals(404)[404])
+    elif path.startswith("/api/"):
+        responses.setdefault("403", refusals(403, compat=True)[403])
 
 
 def _is_framework_refusal(response: dict[str, Any] | None) -> bool:

@@ -92,6 +92,7 @@ def _form(
         problem=problem,
         errors=errors or {},
         sign_up=site.sign_up,
+        providers=site.providers,
     )
 
 

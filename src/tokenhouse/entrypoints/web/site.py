@@ -15,6 +15,7 @@ from tokenhouse.domain.access.types import SessionFound, Visitor
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.entrypoints.web import mail
 from tokenhouse.entrypoints.web.budget import Budget, MemoryBudget
+from tokenhouse.entrypoints.web.oidc_provider import Provider
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.kernel.errors import TokenhouseError
 
@@ -40,15 +41,19 @@ _TEMPLATES.globals["version"] = __version__
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """The cookie that sessions travel in. secure: over HTTPS only, and bound to this very host by its name."""
+    """The cookie that sessions travel in. secure: over HTTPS only, and bound to this very host by its name.
+
+    plain_name: its name without the prefix that goes with that.
+    """
 
     secure: bool
     max_seconds: int
+    plain_name: str = "tokenhouse"
 
     @property
     def name(self) -> str:
         """Its name: with the prefix by which browsers refuse it from another host or over plain HTTP."""
-        return "__Host-tokenhouse" if self.secure else "tokenhouse"
+        return f"__Host-{self.plain_name}" if self.secure else self.plain_name
 
     def set(self, response: Response, token: str) -> None:
         """Give the browser a session."""
@@ -67,6 +72,7 @@ class Site:
 
     base: where links in mails begin, None where nobody said. sign_up: whether anybody may make an account. unverified:
     whether somebody signs in whose e-mail is not verified. catalog: gives the one in force.
+    providers: of OpenID Connect; flow_cookie: what travels while somebody is there, signed by flow_key.
     """
 
     database: Database
@@ -79,6 +85,9 @@ class Site:
     unverified: bool
     tries_per_minute: int
     has_admin_key: bool
+    providers: tuple[Provider, ...]
+    flow_key: bytes = field(repr=False)
+    flow_cookie: Cookie
     budget: Budget = field(default_factory=MemoryBudget)
     send: mail.Send = mail.not_set_up
 
@@ -109,6 +118,13 @@ def page(template: str, status: int = 200, headers: dict[str, str] | None = None
     return HTMLResponse(text_of(template, **values), status, {**_HEADERS, **(headers or {})})
 
 
-def notice(title: str, text: str, status: int = 200, *, link: tuple[str, str] = ("/login", "Sign in")) -> Response:
+def notice(
+    title: str,
+    text: str,
+    status: int = 200,
+    *,
+    link: tuple[str, str] = ("/login", "Sign in"),
+    headers: dict[str, str] | None = None,
+) -> Response:
     """Answer with a page that says one thing. link: where to go from there, and what that is called."""
-    return page("notice.html", status, title=title, text=text, link=link)
+    return page("notice.html", status, headers, title=title, text=text, link=link)
