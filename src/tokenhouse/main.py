@@ -23,7 +23,10 @@ from tokenhouse.entrypoints.api import fast
 from tokenhouse.entrypoints.api.app import make_app
 from tokenhouse.entrypoints.api.gate import Gate
 from tokenhouse.entrypoints.api.keys import Keys
+from tokenhouse.entrypoints.api.limits import Limits
+from tokenhouse.entrypoints.api.proxies import Proxies
 from tokenhouse.entrypoints.api.runtime import Runtime
+from tokenhouse.entrypoints.api.windows import storage_of
 from tokenhouse.entrypoints.web import home
 from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
@@ -79,6 +82,13 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         looks=Looks(database),
         identities=Identities(database),
         keys=Keys(database, admin_key),
+        limits=Limits(
+            storage_of(settings.rate_limit_storage.get_secret_value(), database),
+            per_minute=settings.rate_limit_per_minute,
+            address_per_minute=settings.rate_limit_address_per_minute,
+            named_user_per_minute=settings.rate_limit_named_user_per_minute,
+        ),
+        proxies=Proxies(settings.trusted_proxies),
         metrics=metrics,
         upgrade_url=settings.upgrade_url,
         hold_ttl_seconds=settings.hold_ttl_seconds,

@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from economy import Economy, party, source, tenant
 from tokenhouse.domain import access, ledger, metering, wallets
+from tokenhouse.domain.access.types import HitsAsked
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.database.token import Signer
 
@@ -21,7 +22,7 @@ HIDDEN = {"access.secret"}  # nobody but the owner has any right to it
 # What everyone may see, whoever they act for, and what whoever acts for anybody may see.
 OPEN = {"access.deployment", "ledger.asset"}
 OFFERED = {"market.model", "market.pricing", "market.character"}
-PLATFORMS = {"earnings.standing"}
+PLATFORMS = {"access.rate_window", "earnings.standing"}
 # Whose a row is.
 OWNERS = {
     "access.account": ["id"],
@@ -67,6 +68,8 @@ async def two(db, admin):
         async with db.transaction(PLATFORM) as tx:
             await access.create_key(tx, account.id, f"key of {name}", live=False)
             await access.set_member(tx, organization, account, "owner")
+    async with db.transaction(PLATFORM) as tx:
+        await access.take_hits(tx, [HitsAsked("somebody", 5, 60, 1)])
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
@@ -265,9 +268,10 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 # ---- functions ----
 
 PLATFORM_DOORS = {
-    "access.create_account", "access.create_key", "access.revoke_key", "access.set_member", "access.touch_keys",
-    "access.update_account", "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
-    "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
+    "access.create_account", "access.create_key", "access.limit_key", "access.revoke_key", "access.set_member",
+    "access.sweep_rate_windows", "access.take_hits", "access.touch_keys", "access.update_account",
+    "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model",
+    "market.lock_model", "market.update_model",
 }  # fmt: skip
 TELLER_DOORS = {
     "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",

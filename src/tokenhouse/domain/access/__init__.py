@@ -14,6 +14,8 @@ from tokenhouse.domain.access.service import (
     organizations_of,
     revoke_key,
     set_member,
+    sweep_rate_windows,
+    take_hits,
     touch_keys,
     update_account,
 )
@@ -32,6 +34,8 @@ __all__ = [
     "organizations_of",
     "revoke_key",
     "set_member",
+    "sweep_rate_windows",
+    "take_hits",
     "touch_keys",
     "update_account",
 ]

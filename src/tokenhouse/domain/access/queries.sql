@@ -54,7 +54,8 @@ SELECT access.create_key(%(id)s::uuid, %(account_id)s::bigint, %(name)s::text, %
 
 -- keys_of : ApiKeyView*
 -- The keys of an account, or the platform's; the newest first.
-SELECT k.id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+SELECT k.id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at,
+       k.rate_limit_per_minute
 FROM access.api_key AS k
 WHERE k.account_id = %(account_id)s::bigint OR (%(account_id)s::bigint IS NULL AND k.account_id IS NULL)
 ORDER BY k.id DESC;
@@ -70,7 +71,8 @@ SELECT k.digest, k.id, k.account_id, i.external_id, a.bucket::integer AS bucket,
         FROM access.member AS m
         JOIN access.account AS o ON o.id = m.organization_id
         JOIN access.identity AS oi ON oi.account_id = o.id
-        WHERE m.user_id = k.account_id) AS memberships
+        WHERE m.user_id = k.account_id) AS memberships,
+       k.rate_limit_per_minute
 FROM access.api_key AS k
 LEFT JOIN access.account AS a ON a.id = k.account_id
 LEFT JOIN access.identity AS i ON i.account_id = k.account_id
@@ -79,3 +81,14 @@ WHERE k.digest = any(%(digests)s::bytea[])
 
 -- touch_keys : nothing
 SELECT access.touch_keys(%(ids)s::uuid[]);
+
+-- limit_key : nothing
+SELECT access.limit_key(%(id)s::uuid, %(per_minute)s::integer);
+
+-- take_hits : Hits*
+-- Counts hits, for each key as far as its limit allows.
+SELECT t.key, t.granted, t.used, t.frees_seconds
+FROM access.take_hits(%(keys)s::text[], %(most)s::integer[], %(seconds)s::integer[], %(wanted)s::integer[]) AS t;
+
+-- sweep_rate_windows : int
+SELECT access.sweep_rate_windows() AS swept;

@@ -128,4 +128,4 @@ def authority_of(found: KeyFound) -> Authority:
         for name, (number, bucket, role) in (found.memberships or {}).items()
     }
     scopes = None if found.scopes is None else frozenset(found.scopes)
-    return Authority(account, scopes, MappingProxyType(organizations), found.id)
+    return Authority(account, scopes, MappingProxyType(organizations), found.id, found.rate_limit_per_minute)

@@ -2,7 +2,7 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from tokenhouse.domain.access.types import (
     AccountChanges,
     ApiKeyView,
     Deployment,
+    Hits,
+    HitsAsked,
     Identity,
     IdentityRow,
     KeyFound,
@@ -41,6 +43,9 @@ _KEYS_OF = _Q.rows("keys_of", ApiKeyView)
 _REVOKE_KEY = _Q.rows("revoke_key", bool)
 _FOUND_KEYS = _Q.rows("found_keys", KeyFound)
 _TOUCH_KEYS = _Q.nothing("touch_keys")
+_LIMIT_KEY = _Q.nothing("limit_key")
+_TAKE_HITS = _Q.rows("take_hits", Hits)
+_SWEEP_RATE_WINDOWS = _Q.rows("sweep_rate_windows", int)
 
 _TAKEN = "23505"
 _MOST_IDENTITIES = 200_000
@@ -133,9 +138,11 @@ async def create_key(
     expires_at: datetime | None = None,
     *,
     live: bool,
+    rate_limit_per_minute: int | None = None,
 ) -> tuple[ApiKeyView, str]:
     """Make a key and return it with its secret, which is nowhere kept. account_id: None for a platform key.
 
+    rate_limit_per_minute: a limit of its own, at least 1; None for the one that the settings name.
     Who may give which scopes is the caller's to ask (`rules.require_may_give`). ValidationFailed: no such
     scope, or already expired.
     """
@@ -155,7 +162,10 @@ async def create_key(
     )
     if expires_at is not None and expires_at <= created_at:
         raise ValidationFailed.of("expires_at", "lies in the past; leave it out for a key that never expires")
-    return ApiKeyView(key_id, name, hint, wanted, created_at, expires_at, None, None), secret
+    if rate_limit_per_minute is not None:
+        await tx.run(_LIMIT_KEY, id=key_id, per_minute=rate_limit_per_minute)
+    view = ApiKeyView(key_id, name, hint, wanted, created_at, expires_at, None, None, rate_limit_per_minute)
+    return view, secret
 
 
 async def list_keys(tx: Tx, account_id: int | None) -> list[ApiKeyView]:
@@ -177,6 +187,23 @@ async def find_keys(tx: Tx, digests: Iterable[bytes]) -> dict[bytes, KeyFound]:
 async def touch_keys(tx: Tx, key_ids: Iterable[UUID]) -> None:
     """Note that keys were used now; to the minute."""
     await tx.run(_TOUCH_KEYS, ids=arrays.texts(str(key_id) for key_id in key_ids))
+
+
+async def take_hits(tx: Tx, asked: Sequence[HitsAsked]) -> dict[str, Hits]:
+    """Count hits as far as their limits allow, in one statement; by key, each of which stands in `asked` once."""
+    rows = await tx.all(
+        _TAKE_HITS,
+        keys=arrays.texts(one.key for one in asked),
+        most=arrays.ints(one.most for one in asked),
+        seconds=arrays.ints(one.seconds for one in asked),
+        wanted=arrays.ints(one.wanted for one in asked),
+    )
+    return {row.key: row for row in rows}
+
+
+async def sweep_rate_windows(tx: Tx) -> int:
+    """Drop windows that nobody hit any more, some thousands at once; return how many."""
+    return await tx.one(_SWEEP_RATE_WINDOWS)
 
 
 async def _account(tx: Tx, external_id: str) -> Account:

@@ -108,12 +108,14 @@ class Authority:
 
     account: None for the platform. scopes: None for all that the account itself may do. organizations: by the
     app's id, those that the account is a member of. key_id: the key that was shown, None for a session.
+    rate_limit_per_minute: the key's own limit, None where it has none.
     """
 
     account: Identity | None
     scopes: frozenset[str] | None = None
     organizations: Mapping[str, Membership] = field(default_factory=lambda: MappingProxyType({}))
     key_id: UUID | None = None
+    rate_limit_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class KeyFound:
     expires_at: datetime | None
     stale: bool
     memberships: dict[str, list[object]] | None
+    rate_limit_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +151,27 @@ class ApiKeyView:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    rate_limit_per_minute: int | None = None
+
+
+class HitsAsked(NamedTuple):
+    """So many hits wanted on a limit: at most `most` in any `seconds`."""
+
+    key: str
+    most: int
+    seconds: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What became of hits on a limit.
+
+    granted: how many of them are allowed. used: how many the window holds now. frees_seconds: until the oldest of
+    these leaves it.
+    """
+
+    key: str
+    granted: int
+    used: int
+    frees_seconds: float

@@ -85,6 +85,7 @@ _KEY: dict[str, Any] = {
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": None,
+    "rate_limit_per_minute": None,
 }
 _MEMBER = {"organization_id": "org-1", "user_id": "u-42", "name": "Ada", "role": "member", "created_at": _AT}
 _SOLD = {

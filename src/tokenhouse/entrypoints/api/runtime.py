@@ -8,6 +8,8 @@ from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api.keys import Keys
+from tokenhouse.entrypoints.api.limits import Limits
+from tokenhouse.entrypoints.api.proxies import Proxies
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.kernel.errors import TokenhouseError
 from tokenhouse.infra.telemetry.metrics import Metrics
@@ -18,8 +20,8 @@ class Runtime:
     """The process's database, queues, caches and figures.
 
     hold_ttl_seconds: of a hold that names none. maturity_days: until earnings are payable. live: whether keys made here
-    are real ones (`th_live_`). ready: raises Unavailable where the service cannot serve. log_requests: whether every
-    request is logged, not only those that fail or are slow.
+    are real ones (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable where the service cannot
+    serve. log_requests: whether every request is logged, not only those that fail or are slow.
     """
 
     database: Database
@@ -28,6 +30,8 @@ class Runtime:
     looks: Looks
     identities: Identities
     keys: Keys
+    limits: Limits
+    proxies: Proxies
     metrics: Metrics
     upgrade_url: str
     hold_ttl_seconds: int

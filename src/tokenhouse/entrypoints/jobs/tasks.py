@@ -72,6 +72,18 @@ async def settle_accounts(context: Context) -> int:
     return done
 
 
+async def sweep_rate_windows(context: Context) -> int:
+    """Drop the windows of rate limits that nobody hit any more."""
+    done = 0
+    while not context.ended():
+        async with context.database.transaction(PLATFORM) as tx:
+            swept = await access.sweep_rate_windows(tx)
+        done += swept
+        if not swept:
+            break
+    return done
+
+
 async def _buckets(context: Context) -> range:
     async with context.database.read(PLATFORM) as tx:
         return range((await access.deployment(tx)).buckets)
@@ -80,4 +92,5 @@ async def _buckets(context: Context) -> range:
 TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
+    Task("sweep rate windows", 60, sweep_rate_windows),
 )

@@ -30,6 +30,8 @@ class KeyBody(Body):
     scopes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] | None = None
     """Some of charges:write, wallets:read, market:write, usage:write, admin; left out: what the account may do."""
     expires_at: Instant | None = None
+    rate_limit_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Requests a minute, for platform keys to give; left out: the limit that the operator set for all keys."""
 
 
 class KeyOut(Answer):
@@ -43,6 +45,7 @@ class KeyOut(Answer):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    rate_limit_per_minute: int | None = Field(None, description="The key's own limit; null: the operator's for all.")
 
 
 class NewKeyOut(KeyOut):
@@ -89,6 +92,7 @@ def _key_json(key: ApiKeyView) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
+        "rate_limit_per_minute": key.rate_limit_per_minute,
     }
 
 
@@ -106,11 +110,19 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
     """
     identity = await _managed(call, account_id)
     require_may_give(call.authority, body.scopes)
+    if body.rate_limit_per_minute is not None and not call.platform:
+        raise Forbidden("Only a platform key gives a key a limit of its own. Leave rate_limit_per_minute out.")
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if body.expires_at is not None and body.expires_at <= await ledger.now(tx):
             raise ValidationFailed.of("expires_at", "lies in the past; leave it out for a key without an end")
         key, secret = await access.create_key(
-            tx, identity.id, body.name, body.scopes, body.expires_at, live=call.runtime.live
+            tx,
+            identity.id,
+            body.name,
+            body.scopes,
+            body.expires_at,
+            live=call.runtime.live,
+            rate_limit_per_minute=body.rate_limit_per_minute,
         )
     return answer({**_key_json(key), "key": secret}, 201)
 

@@ -13,6 +13,7 @@ begin
       ('access.member', 'organization_id = any ((select access.scope())::bigint[]) or user_id = any ((select access.scope())::bigint[])'),
       ('access.api_key', 'account_id = any ((select access.scope())::bigint[])'),
       ('access.deployment', 'true'),
+      ('access.rate_window', 'false'),
       ('ledger.asset', 'true'),
       ('ledger.account', 'owner_id = any ((select access.scope())::bigint[])'),
       ('ledger.entry', 'account_id = any ((select access.scope())::bigint[])'),
