@@ -270,8 +270,8 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 PLATFORM_DOORS = {
     "access.create_account", "access.create_key", "access.limit_key", "access.revoke_key", "access.set_member",
     "access.sweep_rate_windows", "access.take_hits", "access.touch_keys", "access.update_account",
-    "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model",
-    "market.lock_model", "market.update_model",
+    "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
+    "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
 }  # fmt: skip
 TELLER_DOORS = {
     "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",

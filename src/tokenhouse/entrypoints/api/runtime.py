@@ -20,8 +20,8 @@ class Runtime:
     """The process's database, queues, caches and figures.
 
     hold_ttl_seconds: of a hold that names none. maturity_days: until earnings are payable. live: whether keys made here
-    are real ones (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable where the service cannot
-    serve. log_requests: whether every request is logged, not only those that fail or are slow.
+    are real ones (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable where the service
+    cannot serve. log_requests: whether every request is logged, not only those that fail or are slow.
     """
 
     database: Database
