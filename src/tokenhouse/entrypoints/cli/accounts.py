@@ -44,12 +44,15 @@ def create_key(
     name: Annotated[str, typer.Option(help="To tell it from others.")] = "",
     scope: Annotated[list[str] | None, typer.Option(help="What it may do; none: all that its account may.")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="How many days it lives.", show_default="for ever")] = None,
+    rate_limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Requests a minute.", show_default="as the settings say")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make an API key. Its secret is shown this once and kept nowhere."""
     from tokenhouse.entrypoints.cli.session import run
 
-    made = run(_create_key(account, name, scope or None, days))
+    made = run(_create_key(account, name, scope or None, days, rate_limit))
     if as_json:
         give_json(made)
         return
@@ -132,7 +135,7 @@ async def _create_account(
 
 
 async def _create_key(
-    external_id: str | None, name: str, scopes: list[str] | None, days: int | None
+    external_id: str | None, name: str, scopes: list[str] | None, days: int | None, rate_limit: int | None
 ) -> dict[str, object]:
     from tokenhouse.domain import access
     from tokenhouse.entrypoints.cli.session import account_of, opened
@@ -148,6 +151,7 @@ async def _create_key(
                 scopes,
                 await _in_days(tx, days),
                 live=session.settings.production,
+                rate_limit_per_minute=rate_limit,
             )
     return {
         "id": view.id,
@@ -156,6 +160,7 @@ async def _create_key(
         "name": view.name,
         "scopes": view.scopes,
         "expires_at": view.expires_at,
+        "rate_limit_per_minute": view.rate_limit_per_minute,
     }
 
 
