@@ -14,8 +14,8 @@ CODES: dict[str, tuple[int, str, str]] = {
     ),
     "unauthorized": (
         401,
-        "There is no key, or it is wrong, revoked or expired. All of these say the same.",
-        "Send a valid key: Authorization: Bearer KEY.",
+        "There is no key and no session, or it is wrong, revoked or expired. All of these say the same.",
+        "Sign in, or send a valid key: Authorization: Bearer KEY.",
     ),
     "insufficient_tokens": (
         402,
