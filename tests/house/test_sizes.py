@@ -11,8 +11,7 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 
 # path: why it may be longer
-LONG_FILES: dict[str, str] = {
-}
+LONG_FILES: dict[str, str] = {}
 # path::function: why it may be longer
 LONG_FUNCTIONS: dict[str, str] = {}
 
