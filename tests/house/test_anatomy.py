@@ -10,9 +10,16 @@ from house import tree
 
 ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 # Folders of plug-ins: a new file there is an extension.
-PLUGIN_FOLDERS = {"policies"}
+PLUGIN_FOLDERS = {"policies", "channels"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
+    "access/external.py": "the verbs of those who sign in by a provider of OpenID Connect",
+    "access/passwords.py": "hashing, which is slow on purpose and runs in threads",
+    "access/people.py": "the verbs of those who sign in",
+    "access/sessions.py": "sessions, found at every request: gathered over concurrent callers",
+    "access/signing.py": "rules: e-mails, passwords, tokens, same-site requests",
+    "alerts/letters.py": "how a letter is written: the one module that knows MJML",
+    "alerts/templates": "the letters, in MJML and in plain text",
     "access/invitations.py": "the verbs of invitations, beside those of accounts, members and keys",
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
@@ -36,7 +43,7 @@ EXTRA: dict[str, str] = {
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.
-OPEN_MODULES = {"types", "rules", "chart"}
+OPEN_MODULES = {"types", "rules", "chart", "signing"}
 
 PACKAGES = [pytest.param(path, id=path.name) for path in tree.domain_packages()]
 

@@ -12,13 +12,14 @@ import pytest_asyncio
 
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
-from tokenhouse.domain import access, ledger, metering, wallets
+from tokenhouse.domain import access, alerts, ledger, metering, wallets
+from tokenhouse.domain.access.types import SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.database.token import Signer
 
 # What whoever acts for anybody may see.
 OFFERED = {"market.model", "market.pricing", "market.character"}
-PLATFORMS = {"earnings.standing"}
+PLATFORMS = {"access.credential", "access.mail_token", "access.session", "alerts.mail", "earnings.standing"}
 # Whose a row is.
 OWNERS = {
     "access.account": ["id"],
@@ -65,6 +66,12 @@ async def two(db, admin):
         async with db.transaction(PLATFORM) as tx:
             await access.create_key(tx, account.id, f"key of {name}", live=False)
             await access.set_member(tx, organization, account, "owner")
+            await access.add_credential(tx, account, f"{name}@example.com", f"secret of {name}", verified=True)
+            assert await access.open_session(tx, account.id, Visitor(), SessionLimits(60, 60))
+            await access.issue_link(tx, account.id, "reset")
+            await access.tie_external(tx, "https://issuer.example", f"{name} there", account.id)
+            values = {"link": "https://x.example", "name": f"secret of {name}"}
+            await alerts.send(tx, to=f"{name}@x.example", template="verify_email", values=values)
         # A user's own: only so does the account of this test have a row in every table.
         admin.execute(
             "insert into access.invitation (id, organization_id, email, role, digest, created_at, expires_at) "
@@ -223,11 +230,15 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 # ---- functions ----
 
 PLATFORM_DOORS = {
-    "access.create_account", "access.create_key", "access.revoke_key", "access.set_member", "access.touch_keys",
-    "access.update_account", "access.rotate_key", "access.remove_member", "access.invite", "access.revoke_invitation",
-    "access.accept_invitation", "metering.erase", "catalog.apply", "catalog.lock", "ledger.open_asset",
-    "market.archive_model", "market.create_character", "market.create_model", "market.lock_model",
-    "market.update_model",
+    "access.add_credential", "access.create_account", "access.create_key", "access.end_session",
+    "access.end_sessions", "access.forget_sessions", "access.issue_token", "access.open_session", "access.rehash",
+    "access.reset_password", "access.revoke_key", "access.set_disabled", "access.set_member", "access.set_password",
+    "access.set_platform_role", "access.tie_external", "access.touch_keys", "access.touch_sessions",
+    "access.update_account", "access.verify_email", "alerts.end_mail", "alerts.fail_mail", "alerts.send_mail",
+    "alerts.take_mail", "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
+    "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
+    "access.rotate_key", "access.remove_member", "access.invite", "access.revoke_invitation",
+    "access.accept_invitation", "metering.erase",
 }  # fmt: skip
 TELLER_DOORS = {
     "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",

@@ -122,6 +122,51 @@ def test_an_unknown_flag_is_a_defect():
         load_settings(prot=1)
 
 
+def test_where_mail_goes(nowhere, monkeypatch):
+    assert load_settings().channels.folder == nowhere / ".tokenhouse" / "mail"
+    assert load_settings(env="production").channels.folder is None
+    monkeypatch.setenv("TOKENHOUSE_MAIL_URL", "smtp://us:s3cret@mail.example")
+    with pytest.raises(SettingsError, match="mail_from"):
+        load_settings()
+    monkeypatch.setenv("TOKENHOUSE_MAIL_FROM", "House <no-reply@house.example>")
+    settings = load_settings()
+    assert settings.channels.mail_url == "smtp://us:s3cret@mail.example"
+    assert "s3cret" not in repr(settings)
+    monkeypatch.setenv("TOKENHOUSE_MAIL_URL", "http://us:s3cret@mail.example")
+    with pytest.raises(SettingsError, match="mail_url") as error:
+        load_settings()
+    assert "s3cret" not in str(error.value)
+
+
+def test_providers_are_tables_of_the_file(nowhere, monkeypatch):
+    assert load_settings().oidc == ()
+    file = nowhere / "tokenhouse.toml"
+    one = '[[oidc]]\nname = "house"\nissuer = "https://id.example"\nclient_id = "us"\nclient_secret = "s3cret"\n'
+    file.write_text(one)
+    (provider,) = load_settings().oidc
+    assert (provider.name, provider.title, provider.issuer, provider.client_id) == (
+        "house",
+        None,
+        "https://id.example",
+        "us",
+    )
+    assert provider.client_secret.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(load_settings())
+    for wrong in (
+        one * 2,
+        one.replace("house", "My House"),
+        one.replace("https://id.example", "http://id.example"),
+        one.replace("https://id.example", "https://id.example?x=1"),
+        one.replace("client_id", "client"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(SettingsError, match="OIDC") as error:
+            load_settings()
+        assert "s3cret" not in str(error.value)
+    file.write_text(one.replace("https://id.example", "http://127.0.0.1:9"))
+    assert len(load_settings().oidc) == 1
+
+
 def test_keys_that_seal():
     one, two = new_key("one"), new_key("two")
     settings = load_settings(seal_keys=f"{two}, {one}")

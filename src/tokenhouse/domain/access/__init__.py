@@ -1,6 +1,24 @@
-"""Accounts, members and keys: who is here, and on whose behalf a caller acts."""
+"""Accounts, members, keys, people and their sessions: who is here, and on whose behalf a caller acts."""
 
+from tokenhouse.domain.access.external import find_external, tie_external
 from tokenhouse.domain.access.invitations import accept_invitation, invitations_of, invite, revoke_invitation
+from tokenhouse.domain.access.passwords import Passwords
+from tokenhouse.domain.access.people import (
+    add_credential,
+    change_password,
+    credential_of,
+    disable,
+    find_credential,
+    find_link,
+    issue_link,
+    request_reset,
+    reset_password,
+    set_password,
+    set_platform_role,
+    sign_in,
+    sign_up,
+    verify_email,
+)
 from tokenhouse.domain.access.service import (
     Identities,
     accounts_by_number,
@@ -22,29 +40,60 @@ from tokenhouse.domain.access.service import (
     touch_keys,
     update_account,
 )
+from tokenhouse.domain.access.sessions import (
+    Sessions,
+    end_session,
+    end_sessions,
+    forget_sessions,
+    list_sessions,
+    open_session,
+)
 
 __all__ = [
     "Identities",
+    "Passwords",
+    "Sessions",
     "accept_invitation",
     "accounts_by_number",
+    "add_credential",
+    "change_password",
     "create_account",
     "create_key",
+    "credential_of",
     "deployment",
+    "disable",
+    "end_session",
+    "end_sessions",
     "find_account",
     "find_accounts",
+    "find_credential",
+    "find_external",
     "find_keys",
+    "find_link",
+    "forget_sessions",
     "invitations_of",
     "invite",
+    "issue_link",
     "key_owner",
     "list_accounts",
     "list_keys",
+    "list_sessions",
     "members_of",
+    "open_session",
     "organizations_of",
     "remove_member",
+    "request_reset",
+    "reset_password",
     "revoke_invitation",
     "revoke_key",
     "rotate_key",
     "set_member",
+    "set_password",
+    "set_platform_role",
+    "sign_in",
+    "sign_up",
+    "tie_external",
     "touch_keys",
     "update_account",
+    "verify_email",
 ]

@@ -126,3 +126,103 @@ WHERE k.digest = any(%(digests)s::bytea[])
 
 -- touch_keys : nothing
 SELECT access.touch_keys(%(ids)s::uuid[]);
+
+-- credential_of_email : Credential
+-- How the person of an e-mail signs in.
+SELECT c.account_id, a.bucket::integer AS bucket, i.external_id, i.name, c.email, c.hash,
+       c.verified_at IS NOT NULL AS verified, c.disabled_at IS NOT NULL AS disabled, c.platform_role
+FROM access.credential AS c
+JOIN access.account AS a ON a.id = c.account_id
+JOIN access.identity AS i ON i.account_id = c.account_id
+WHERE c.email = %(email)s::text;
+
+-- credential_of_account : Credential
+SELECT c.account_id, a.bucket::integer AS bucket, i.external_id, i.name, c.email, c.hash,
+       c.verified_at IS NOT NULL AS verified, c.disabled_at IS NOT NULL AS disabled, c.platform_role
+FROM access.credential AS c
+JOIN access.account AS a ON a.id = c.account_id
+JOIN access.identity AS i ON i.account_id = c.account_id
+WHERE c.account_id = %(account_id)s::bigint;
+
+-- add_credential : bool
+SELECT access.add_credential(%(account_id)s::bigint, %(email)s::text, %(hash)s::text, %(verified)s::boolean) AS added;
+
+-- set_password : bool
+SELECT access.set_password(%(account_id)s::bigint, %(hash)s::text, %(but)s::uuid) AS known;
+
+-- rehash : nothing
+SELECT access.rehash(%(account_id)s::bigint, %(old)s::text, %(new)s::text);
+
+-- set_platform_role : bool
+SELECT access.set_platform_role(%(account_id)s::bigint, %(role)s::text) AS known;
+
+-- set_disabled : bool
+SELECT access.set_disabled(%(account_id)s::bigint, %(disabled)s::boolean) AS known;
+
+-- issue_token : nothing
+SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer);
+
+-- link : LinkFound
+-- Whom a mailed link belongs to that can still be used.
+SELECT t.account_id, c.email, i.name
+FROM access.mail_token AS t
+JOIN access.credential AS c ON c.account_id = t.account_id
+JOIN access.identity AS i ON i.account_id = t.account_id
+WHERE t.digest = %(digest)s::bytea AND t.purpose = %(purpose)s::text
+  AND t.used_at IS NULL AND t.expires_at > clock_timestamp() AND c.disabled_at IS NULL;
+
+-- verify_email : bool
+SELECT access.verify_email(%(digest)s::bytea) AS verified;
+
+-- reset_password : int
+SELECT access.reset_password(%(digest)s::bytea, %(hash)s::text) AS account_id;
+
+-- open_session : bool
+SELECT access.open_session(%(id)s::uuid, %(account_id)s::bigint, %(digest)s::bytea, %(seconds)s::integer,
+                           %(address)s::text, %(user_agent)s::text, %(instead)s::bytea) AS opened;
+
+-- found_sessions : SessionFound*
+-- Live sessions by their digests, with whose they are and the organizations that they may act for.
+SELECT s.digest, s.id, s.account_id, a.bucket::integer AS bucket, i.external_id, a.kind, i.name, c.email,
+       c.verified_at IS NOT NULL AS verified, c.platform_role,
+       s.seen_at < clock_timestamp() - interval '1 minute' AS stale,
+       (SELECT json_object_agg(oi.external_id, json_build_array(o.id, o.bucket, m.role))
+        FROM access.member AS m
+        JOIN access.account AS o ON o.id = m.organization_id
+        JOIN access.identity AS oi ON oi.account_id = o.id
+        WHERE m.user_id = s.account_id) AS memberships
+FROM access.session AS s
+JOIN access.credential AS c ON c.account_id = s.account_id
+JOIN access.account AS a ON a.id = s.account_id
+JOIN access.identity AS i ON i.account_id = s.account_id
+WHERE s.digest = any(%(digests)s::bytea[])
+  AND s.revoked_at IS NULL AND c.disabled_at IS NULL AND s.expires_at > clock_timestamp()
+  AND s.seen_at > clock_timestamp() - make_interval(secs => %(idle_seconds)s::integer);
+
+-- sessions_of : SessionView*
+-- The live sessions of a person, the newest first.
+SELECT s.id, s.created_at, s.seen_at, s.expires_at, s.address, s.user_agent
+FROM access.session AS s
+WHERE s.account_id = %(account_id)s::bigint AND s.revoked_at IS NULL AND s.expires_at > clock_timestamp()
+  AND s.seen_at > clock_timestamp() - make_interval(secs => %(idle_seconds)s::integer)
+ORDER BY s.id DESC;
+
+-- touch_sessions : nothing
+SELECT access.touch_sessions(%(ids)s::uuid[]);
+
+-- end_session : bool
+SELECT access.end_session(%(account_id)s::bigint, %(id)s::uuid) AS ended;
+
+-- end_sessions : int
+SELECT access.end_sessions(%(account_id)s::bigint, %(but)s::uuid) AS ended;
+
+-- forget_sessions : int
+SELECT access.forget_sessions() AS gone;
+
+-- external : int
+-- The account that a person of a provider is tied to.
+SELECT e.account_id FROM access.external_identity AS e
+WHERE e.issuer = %(issuer)s::text AND e.subject = %(subject)s::text;
+
+-- tie_external : int
+SELECT access.tie_external(%(issuer)s::text, %(subject)s::text, %(account_id)s::bigint) AS account_id;

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 from uuid import UUID
@@ -13,8 +13,8 @@ from tokenhouse.infra.kernel.errors import Forbidden, ValidationFailed
 from tokenhouse.infra.kernel.ids import is_external_id
 from tokenhouse.infra.kernel.periods import is_time_zone
 
-PLATFORM_SCOPES = frozenset({"admin", "usage:write"})
-"""What only the platform can give: to act for anyone, and to make earnings out of a report."""
+PLATFORM_SCOPES = frozenset({"admin", "usage:write", "audit:read"})
+"""What only the platform can give: to act for anyone, to make earnings out of a report, to read the audit."""
 
 HINT_CHARACTERS = 4
 
@@ -155,9 +155,15 @@ def authority_of(found: KeyFound) -> Authority:
     account = None
     if found.account_id is not None and found.bucket is not None and found.kind is not None:
         account = Identity(found.account_id, found.bucket, found.external_id or "", found.kind)
-    organizations = {
-        name: Membership(cast("int", number), cast("int", bucket), cast("Role", role))
-        for name, (number, bucket, role) in (found.memberships or {}).items()
-    }
     scopes = None if found.scopes is None else frozenset(found.scopes)
-    return Authority(account, scopes, MappingProxyType(organizations), found.id)
+    return Authority(account, scopes, organizations_in(found.memberships), found.id)
+
+
+def organizations_in(memberships: Mapping[str, Sequence[object]] | None) -> Mapping[str, Membership]:
+    """Read the memberships that a key or a session was found with."""
+    return MappingProxyType(
+        {
+            name: Membership(cast("int", number), cast("int", bucket), cast("Role", role))
+            for name, (number, bucket, role) in (memberships or {}).items()
+        }
+    )

@@ -9,10 +9,13 @@ from uuid import UUID
 
 Kind = Literal["user", "organization"]
 Role = Literal["member", "admin", "owner"]
-Scope = Literal["charges:write", "wallets:read", "market:write", "usage:write", "admin"]
+Scope = Literal["charges:write", "wallets:read", "market:write", "usage:write", "audit:read", "admin"]
+PlatformRole = Literal["admin", "support", "auditor"]
+Purpose = Literal["verify", "reset"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+PLATFORM_ROLES: tuple[PlatformRole, ...] = get_args(PlatformRole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,15 @@ class Authority:
     """On whose behalf a caller acts, and what for.
 
     account: None for the platform. scopes: None for all that the account itself may do. organizations: by the
-    app's id, those that the account is a member of. key_id: the key that was shown, None for a session.
+    app's id, those that the account is a member of. key_id: the key that was shown, None for a session. session_id:
+    the session that it came by, None for a key.
     """
 
     account: Identity | None
     scopes: frozenset[str] | None = None
     organizations: Mapping[str, Membership] = field(default_factory=lambda: MappingProxyType({}))
     key_id: UUID | None = None
+    session_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,3 +205,81 @@ class Accepted:
 
     organization_id: int | None
     role: Role | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How a person signs in. email: as it is matched. hash: None where no password was ever set."""
+
+    account_id: int
+    bucket: int
+    external_id: str
+    name: str
+    email: str
+    hash: str | None
+    verified: bool
+    disabled: bool
+    platform_role: PlatformRole | None
+
+
+class SignedIn(NamedTuple):
+    """What came of the right e-mail and password. token: of the new session; None: the e-mail is to be verified."""
+
+    credential: Credential
+    token: str | None
+
+
+class SessionLimits(NamedTuple):
+    """How long a session lives: without being used, and at all. Seconds."""
+
+    idle_seconds: int
+    max_seconds: int
+
+
+class Visitor(NamedTuple):
+    """Where a request came from: the caller's address and what its browser calls itself, as far as told."""
+
+    address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFound:
+    """A live session as its digest found it.
+
+    stale: its last use is to be noted. memberships: the app's id of each organization → [number, bucket, role].
+    """
+
+    digest: bytes
+    id: UUID
+    account_id: int
+    bucket: int
+    external_id: str
+    kind: Kind
+    name: str
+    email: str
+    verified: bool
+    platform_role: PlatformRole | None
+    stale: bool
+    memberships: dict[str, list[object]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A live session as its person sees it listed: never its token."""
+
+    id: UUID
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFound:
+    """Whom a mailed link that lives belongs to."""
+
+    account_id: int
+    email: str
+    name: str

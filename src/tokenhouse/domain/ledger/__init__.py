@@ -1,8 +1,14 @@
 """Accounts, transfers, holds: the only writer of balances."""
 
 from tokenhouse.domain.ledger.service import (
+    NOW,
+    ask_entry,
+    ask_lock,
+    ask_post,
+    ask_schedule,
     assets,
     columns,
+    entry_in,
     entry_of,
     expire_holds,
     hold_of,
@@ -16,8 +22,14 @@ from tokenhouse.domain.ledger.service import (
 )
 
 __all__ = [
+    "NOW",
+    "ask_entry",
+    "ask_lock",
+    "ask_post",
+    "ask_schedule",
     "assets",
     "columns",
+    "entry_in",
     "entry_of",
     "expire_holds",
     "hold_of",

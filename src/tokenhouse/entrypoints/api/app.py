@@ -26,6 +26,7 @@ from tokenhouse.entrypoints.api.v1 import (
     members,
     models,
     privacy,
+    sessions,
     wallets,
 )
 from tokenhouse.infra.kernel.errors import (
@@ -39,6 +40,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _NOUNS: tuple[APIRouter, ...] = tuple(
     module.routes
+    for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, sessions, compat, ops)
     for module in (
         accounts,
         wallets,

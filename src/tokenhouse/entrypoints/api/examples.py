@@ -94,6 +94,15 @@ _INVITATION: dict[str, Any] = {
     "created_at": _AT,
     "expires_at": _LATER,
 }
+_SESSION: dict[str, Any] = {
+    "id": "01980f7e-4d3e-7f05-9c6f-8e7d6c5b4a39",
+    "created_at": _AT,
+    "seen_at": _AT,
+    "expires_at": _LATER,
+    "address": "192.0.2.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "current": True,
+}
 _MEMBER = {"organization_id": "org-1", "user_id": "u-42", "name": "Ada", "role": "member", "created_at": _AT}
 _SOLD = {
     "id": "m-1",
@@ -222,6 +231,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "replaced_ends_at": _LATER,
     },
     "Member": _MEMBER,
+    "Session": _SESSION,
+    "Ended": {"ended": 3},
     "Invitation": _INVITATION,
     "NewInvitation": {**_INVITATION, "link": None},
     "Erased": {"id": "erased-01980f7d5a7e7a10b2c30f1e2d3c4b5a"},

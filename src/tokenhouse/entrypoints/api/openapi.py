@@ -21,7 +21,7 @@ _TAGS = [
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
-    ("Access", "Keys, the members of organizations, and invitations."),
+    ("Access", "Keys, sessions, the members of organizations, and invitations."),
     ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
     ("Operations", "For those who run it."),
@@ -32,7 +32,8 @@ Billing of tokens and credits for AI apps: wallets, holds, charges, and what mod
 
 **Keys.** Send `Authorization: Bearer KEY`. A platform key acts for anyone and names whom, by a field of the body or by
 `X-User-ID`; an account's own key acts for itself, and for its organizations by role. Somebody else's account is not
-found (404).
+found (404). A person who signed in at [/login](/login) needs no key: their session, in its cookie, acts for them, for
+requests of this host's own pages.
 
 **Commands.** Whatever moves credits or money takes an `Idempotency-Key`: a new one for each thing to do, the same one
 to try that thing again. The same key with the same body gives the first answer again, for ever, with
@@ -69,7 +70,8 @@ _KEYED = {
 }  # fmt: skip
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
 _FOR_WHOM = {
-    "models_purchase", "compat_track_model_usage", "compat_models", "compat_purchase_model", "invitations_accept",
+    "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
+    "compat_models", "compat_purchase_model", "invitations_accept",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 
@@ -109,9 +111,15 @@ def schema(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."}
+        "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-tokenhouse",
+            "description": "Signed in at /login, in a browser on this host (in development: `tokenhouse`).",
+        },
     }
-    made["security"] = [{"key": []}]
+    made["security"] = [{"key": []}, {"session": []}]
     for path, item in made["paths"].items():
         for operation in item.values():
             _finish(operation, path)

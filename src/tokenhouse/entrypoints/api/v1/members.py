@@ -1,6 +1,5 @@
 """The members of organizations, and the invitations through which people join them."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -8,7 +7,7 @@ import structlog
 from fastapi import Response
 from pydantic import ConfigDict, Field
 
-from tokenhouse.domain import access
+from tokenhouse.domain import access, alerts
 from tokenhouse.domain.access.rules import digest_of, is_oneself, may_set_role
 from tokenhouse.domain.access.types import Account, Invitation
 from tokenhouse.entrypoints.api.call import uuid_of
@@ -17,7 +16,7 @@ from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
 from tokenhouse.entrypoints.api.types import Answer, Body, Email, Id
 from tokenhouse.entrypoints.api.v1.keys import managed
 from tokenhouse.infra.database import PLATFORM, Tx
-from tokenhouse.infra.kernel.errors import Forbidden, NotFound
+from tokenhouse.infra.kernel.errors import Conflict, Forbidden, NotFound
 
 routes = router("Access")
 
@@ -187,14 +186,6 @@ def _invitation_json(invitation: Invitation) -> dict[str, Any]:
     }
 
 
-async def send_invitation(tx: Tx, to: str, values: Mapping[str, str]) -> None:  # noqa: ARG001 - as mail will need it
-    """Mail an invitation, in the transaction that makes it. values: link, name, organization, inviter.
-
-    No mail is set up yet: the platform's answer has the link.
-    """
-    _log.warning("mail is not set up: an invitation was not sent", organization=values["organization"])
-
-
 @routes.post(
     "/v1/accounts/{account_id}/invitations",
     operation_id="invitations_create",
@@ -210,6 +201,8 @@ async def invitations_create(call: TheCall, account_id: str, body: InvitationBod
     await managed(call, account_id)
     if not may_set_role(call.authority, account_id, None, body.role):
         raise Forbidden(_ABOVE)
+    if call.runtime.public_url is None:
+        raise Conflict("The operator has not set TOKENHOUSE_PUBLIC_URL yet, with which the invitation's link begins.")
     own = call.authority.account
     async with call.runtime.database.transaction(PLATFORM) as tx:
         organization = await _organization(tx, account_id)
@@ -222,7 +215,7 @@ async def invitations_create(call: TheCall, account_id: str, body: InvitationBod
             "organization": organization.name,
             "inviter": inviter.name if inviter is not None else organization.name,
         }
-        await send_invitation(tx, invitation.email, values)
+        await alerts.send(tx, to=invitation.email, template="invitation", values=values)
     return answer({**_invitation_json(invitation), "link": link if call.platform else None}, 201)
 
 
