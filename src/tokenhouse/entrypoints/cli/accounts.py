@@ -77,6 +77,23 @@ def list_keys(
     table(columns, [[row[column] for column in columns] for row in found])
 
 
+@keys.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, from `keys list`.")],
+    overlap: Annotated[int, typer.Option(min=0, max=604_800, help="Seconds that the old key still works.")] = 86_400,
+    as_json: Json = False,
+) -> None:
+    """Put a new key in the place of an old one, an account's or the platform's. Its secret is shown this once."""
+    from tokenhouse.entrypoints.cli.session import run
+
+    made = run(_rotate_key(key_id, overlap))
+    if as_json:
+        give_json(made)
+        return
+    say(f"The old key ends at {made['replaced_ends_at']}. Keep this; it is not shown again:")
+    give(str(made["key"]))
+
+
 @keys.command("revoke")
 def revoke_key(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, from `keys list`.")],
@@ -185,6 +202,26 @@ async def _list_keys(external_id: str | None) -> list[dict[str, object]]:
         account = await account_of(session, external_id) if external_id is not None else None
         async with session.database.read(PLATFORM) as tx:
             return [asdict(view) for view in await access.list_keys(tx, account.id if account else None)]
+
+
+async def _rotate_key(key_id: str, overlap_seconds: int) -> dict[str, object]:
+    from uuid import UUID
+
+    from tokenhouse.domain import access
+    from tokenhouse.entrypoints.cli.session import opened
+    from tokenhouse.infra.database import PLATFORM
+    from tokenhouse.infra.kernel.errors import NotFound
+
+    async with opened() as session, session.database.transaction(PLATFORM) as tx:
+        try:
+            old = await access.key_owner(tx, UUID(key_id))
+        except ValueError:
+            old = None
+        if old is None:
+            raise NotFound("There is no key of that id. `tokenhouse keys list` shows them.")
+        live = session.settings.production
+        key, secret, ends_at = await access.rotate_key(tx, old, overlap_seconds, live=live)
+    return {"id": str(key.id), "key": secret, "replaces": str(old.id), "replaced_ends_at": ends_at.isoformat()}
 
 
 async def _revoke_key(key_id: str, external_id: str | None) -> None:
