@@ -68,8 +68,7 @@ async def two(db, admin):
         async with db.transaction(PLATFORM) as tx:
             await access.create_key(tx, account.id, f"key of {name}", live=False)
             await access.set_member(tx, organization, account, "owner")
-    async with db.transaction(PLATFORM) as tx:
-        await access.take_hits(tx, [HitsAsked("somebody", 5, 60, 1)])
+    await access.take_hits(db, [HitsAsked("somebody", 5, 60, 1)])
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)

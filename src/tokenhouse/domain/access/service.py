@@ -189,9 +189,13 @@ async def touch_keys(tx: Tx, key_ids: Iterable[UUID]) -> None:
     await tx.run(_TOUCH_KEYS, ids=arrays.texts(str(key_id) for key_id in key_ids))
 
 
-async def take_hits(tx: Tx, asked: Sequence[HitsAsked]) -> dict[str, Hits]:
-    """Count hits as far as their limits allow, in one statement; by key, each of which stands in `asked` once."""
-    rows = await tx.all(
+async def take_hits(database: Database, asked: Sequence[HitsAsked]) -> dict[str, Hits]:
+    """Count hits as far as their limits allow; by key, each of which stands in `asked` once.
+
+    In a statement and a transaction of its own: counting must not hold up what moves value, nor be undone with it.
+    """
+    rows = await database.once(
+        PLATFORM,
         _TAKE_HITS,
         keys=arrays.texts(one.key for one in asked),
         most=arrays.ints(one.most for one in asked),
