@@ -81,8 +81,7 @@ async def two(db, admin):
             "values (%s, %s, %s, 'member', %s, now(), now() + interval '1 day')",
             [uuid.uuid4(), account.id, f"secret of {name}", uuid.uuid4().bytes],
         )
-    async with db.transaction(PLATFORM) as tx:
-        await access.take_hits(tx, [HitsAsked("somebody", 5, 60, 1)])
+    await access.take_hits(db, [HitsAsked("somebody", 5, 60, 1)])
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)

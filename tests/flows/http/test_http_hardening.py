@@ -128,6 +128,9 @@ async def test_a_browser_is_refused_with_a_page_and_a_program_with_a_problem(cli
     strange = await client.http.get("/%3Cscript%3Ealert(1)%3C/script%3E?a=<b>", headers=BROWSER)
     is_page(strange, 404, "There is nothing")
     assert "alert(1)" not in strange.text
+    named = await client.http.get("/nothing-here", headers=BROWSER | {"X-Request-ID": "<script>alert(1)</script>"})
+    assert "<script>" not in named.text
+    assert "&lt;script&gt;" in named.text
     for accept in ("application/json", "*/*", "application/json, text/html", ""):
         reply = await client.get("/nothing-here", headers={"Accept": accept})
         is_problem(reply, 404, "not_found")

@@ -264,9 +264,13 @@ def _keeping_an_owner() -> Iterator[None]:
         raise
 
 
-async def take_hits(tx: Tx, asked: Sequence[HitsAsked]) -> dict[str, Hits]:
-    """Count hits as far as their limits allow, in one statement; by key, each of which stands in `asked` once."""
-    rows = await tx.all(
+async def take_hits(database: Database, asked: Sequence[HitsAsked]) -> dict[str, Hits]:
+    """Count hits as far as their limits allow; by key, each of which stands in `asked` once.
+
+    In a statement and a transaction of its own: counting must not hold up what moves value, nor be undone with it.
+    """
+    rows = await database.once(
+        PLATFORM,
         _TAKE_HITS,
         keys=arrays.texts(one.key for one in asked),
         most=arrays.ints(one.most for one in asked),

@@ -12,7 +12,7 @@ from limits.storage import storage_from_string
 from tokenhouse.domain import access
 from tokenhouse.domain.access.rules import digest_of
 from tokenhouse.domain.access.types import Hits, HitsAsked
-from tokenhouse.infra.database import PLATFORM, Database
+from tokenhouse.infra.database import Database
 from tokenhouse.infra.database.gather import Gather
 
 _MOST_SEEN = 10_000
@@ -95,8 +95,7 @@ class DatabaseStorage(Storage, MovingWindowSupport):
             HitsAsked(name, together[key][0].limit, together[key][0].seconds, sum(hit.amount for hit in together[key]))
             for name, key in names.items()
         ]
-        async with self._database.transaction(PLATFORM) as tx:
-            taken = await access.take_hits(tx, asked)
+        taken = await access.take_hits(self._database, asked)
         granted: dict[_Hit, bool] = {}
         for name, key in names.items():
             left = taken[name].granted
