@@ -37,6 +37,8 @@ from tokenhouse.domain.access.service import (
     revoke_key,
     rotate_key,
     set_member,
+    sweep_rate_windows,
+    take_hits,
     touch_keys,
     update_account,
 )
@@ -94,6 +96,8 @@ __all__ = [
     "set_platform_role",
     "sign_in",
     "sign_up",
+    "sweep_rate_windows",
+    "take_hits",
     "tie_external",
     "touch_keys",
     "update_account",

@@ -85,6 +85,7 @@ _KEY: dict[str, Any] = {
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": None,
+    "rate_limit_per_minute": None,
     "replaced_by": None,
 }
 _INVITATION: dict[str, Any] = {

@@ -23,8 +23,9 @@ begin
     outcome := 'replaced';
     return;
   end if;
-  insert into access.api_key (id, account_id, name, digest, hint, scopes, created_at, expires_at)
-  values (p_new, v_old.account_id, v_old.name, p_digest, p_hint, v_old.scopes, made_at, v_old.expires_at);
+  insert into access.api_key (id, account_id, name, digest, hint, scopes, created_at, expires_at, rate_limit_per_minute)
+  values (p_new, v_old.account_id, v_old.name, p_digest, p_hint, v_old.scopes, made_at, v_old.expires_at,
+          v_old.rate_limit_per_minute);
   update access.api_key k
   set replaced_by = p_new, expires_at = least(k.expires_at, made_at + make_interval(secs => p_overlap_seconds))
   where k.id = p_id

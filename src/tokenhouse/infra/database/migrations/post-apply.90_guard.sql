@@ -18,6 +18,7 @@ begin
       ('access.external_identity', 'account_id = any ((select access.scope())::bigint[])'),
       ('access.invitation', 'organization_id = any ((select access.scope())::bigint[])'),
       ('access.deployment', 'true'),
+      ('access.rate_window', 'false'),
       ('ledger.asset', 'true'),
       ('ledger.account', 'owner_id = any ((select access.scope())::bigint[])'),
       ('ledger.entry', 'account_id = any ((select access.scope())::bigint[])'),
