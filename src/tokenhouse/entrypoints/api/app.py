@@ -41,7 +41,6 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _NOUNS: tuple[APIRouter, ...] = tuple(
     module.routes
-    for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, sessions, compat, ops)
     for module in (
         accounts,
         wallets,
@@ -53,6 +52,7 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         earnings,
         keys,
         members,
+        sessions,
         privacy,
         compat,
         ops,

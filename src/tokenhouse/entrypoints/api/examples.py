@@ -249,6 +249,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
         "memberships": [{"organization_id": "org-1", "role": "member"}],
         "keys": [_KEY],
+        "sign_in": {
+            "email": "ada@example.com",
+            "verified": True,
+            "sessions": [{name: _SESSION[name] for name in ("created_at", "seen_at", "address", "user_agent")}],
+        },
         "wallets": [{"credit_type": "general", "balance": 240_000, "held": 5_000, "used": 10_000}],
         "grants": [],
         "models": [{"model_id": "m-1", "relation": "owner", "since": _AT}],
