@@ -7,7 +7,9 @@ import pytest_asyncio
 
 from economy import clean
 from http_face import is_problem
-from tokenhouse.infra.database import Database
+from tokenhouse.domain import access, alerts
+from tokenhouse.domain.access.types import SessionLimits, Visitor
+from tokenhouse.infra.database import PLATFORM, Database
 
 
 def dump(superuser):
@@ -22,13 +24,28 @@ def dump(superuser):
 
 
 @pytest_asyncio.fixture
-async def life(client):
+async def life(client, shared_database):
     """A person whose every word holds a canary, with rows wherever a person has some."""
     canary = f"zq{uuid.uuid4().hex[:16]}"
     person = f"{canary}-id"
     note = {"note": f"{canary} said so"}
     body = {"id": person, "kind": "user", "name": f"{canary} Name", "email": f"{canary}@Example.org", "plan": "pro"}
     await client.must("/v1/accounts", body)
+    async with (
+        Database(shared_database.app_conninfo, shared_database.signer) as database,
+        database.transaction(PLATFORM) as tx,
+    ):
+        account = await access.find_account(tx, person)
+        await access.add_credential(tx, account, f"{canary}@mail.example.org", f"{canary} hash", verified=True)
+        await access.open_session(tx, account.id, Visitor("192.0.2.1", f"{canary} Browser"), SessionLimits(3600, 3600))
+        await access.issue_link(tx, account.id, "reset")
+        await access.tie_external(tx, "https://provider.example.org", f"{canary}-subject", account.id)
+        await alerts.send(
+            tx,
+            to=f"{canary}@Mail.example.org",
+            template="reset_password",
+            values={"link": f"https://x.example.org/{canary}", "name": canary},
+        )
     org = await client.account("firm", "organization", plan="enterprise")
     other = await client.account("other", credits_left=1000)
     for user, role in ((person, "member"), (other, "owner")):
@@ -61,6 +78,12 @@ async def test_all_that_is_kept_is_given_out(client, life):
     assert told == (await client.get(path)).json
     assert told["account"]["email"] == life["email"]
     assert told["account"]["plan"] == "pro"
+    assert told["sign_in"] == {
+        "email": f"{life['canary']}@mail.example.org", "verified": True, "platform_role": None,
+    }  # fmt: skip
+    assert [one["user_agent"] for one in told["sessions"]] == [f"{life['canary']} Browser"]
+    assert [one["subject"] for one in told["providers"]] == [f"{life['canary']}-subject"]
+    assert f"{life['canary']} hash" not in json.dumps(told)
     assert told["memberships"] == [{"organization_id": life["org"], "role": "member"}]
     assert [key["name"] for key in told["keys"]] == [f"key of {life['canary']}"]
     assert life["own"].key not in json.dumps(told)
@@ -91,7 +114,8 @@ async def test_an_erased_person_stands_nowhere(client, life, superuser, shared_d
     before = dump(superuser)
     found = {name for name, rows in before.items() if canary in rows.lower()}
     assert {
-        "access.identity", "access.api_key", "access.invitation", "ledger.entry", "ledger.hold", "wallets.lot",
+        "access.identity", "access.api_key", "access.invitation", "access.credential", "access.session",
+        "access.external_identity", "alerts.mail", "ledger.entry", "ledger.hold", "wallets.lot",
         "metering.usage", "metering.reversal",
     } <= found  # fmt: skip
     balances = [(await client.get(f"/v1/accounts/{name}/wallets")).json for name in (person, org)]

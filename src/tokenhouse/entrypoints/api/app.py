@@ -41,7 +41,6 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _NOUNS: tuple[APIRouter, ...] = tuple(
     module.routes
-    for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, sessions, compat, ops)
     for module in (
         accounts,
         wallets,
@@ -54,6 +53,7 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         keys,
         members,
         privacy,
+        sessions,
         compat,
         ops,
     )
