@@ -183,7 +183,7 @@ async def test_a_member_keeps_the_role(client, club):
 
 async def test_an_address_counts_once_it_is_verified(client, club, shared_database):
     """Who signs up with another's address does not get the invitations sent there."""
-    names, by = club
+    names, _ = club
     address = f"{uuid.uuid4().hex}@example.org"
     link = (await client.must(f"/v1/accounts/{names['org']}/invitations", {"email": address, "role": "admin"}))["link"]
     body = {"token": link.rpartition("/")[2]}
