@@ -243,7 +243,7 @@ PLATFORM_DOORS = {
     "access.limit_key", "access.sweep_rate_windows", "access.take_hits",
     "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
     "access.rotate_key", "access.remove_member", "access.invite", "access.revoke_invitation",
-    "access.accept_invitation", "metering.erase",
+    "access.accept_invitation", "metering.erase", "alerts.forget_recipient",
 }  # fmt: skip
 TELLER_DOORS = {
     "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",
