@@ -13,6 +13,8 @@ ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 PLUGIN_FOLDERS = {"policies"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
+    "access/audit.py": "the verbs of the audit record",
+    "access/audit.sql": "its queries",
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
     "catalog/prices.py": "prices in and out of their written form, which models use too",
@@ -31,6 +33,8 @@ EXTRA: dict[str, str] = {
     "wallets/grants.py": "the verb that gives credits",
     "wallets/looks.py": "reading, gathered over concurrent callers",
     "wallets/settlements.py": "the verbs of plans and time: enrol, renew, lapse, change",
+    "ledger/chain.py": "the verbs of the chain of blocks over acts and records",
+    "ledger/chain.sql": "its queries: what a block covers, derived by the program and not by the database's functions",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.

@@ -1,5 +1,6 @@
 """Accounts, members and keys: who is here, and on whose behalf a caller acts."""
 
+from tokenhouse.domain.access.audit import forget_acts, list_acts, record
 from tokenhouse.domain.access.service import (
     Identities,
     create_account,
@@ -26,10 +27,13 @@ __all__ = [
     "find_account",
     "find_accounts",
     "find_keys",
+    "forget_acts",
     "list_accounts",
+    "list_acts",
     "list_keys",
     "members_of",
     "organizations_of",
+    "record",
     "revoke_key",
     "set_member",
     "touch_keys",

@@ -1,5 +1,6 @@
 """Accounts, transfers, holds: the only writer of balances."""
 
+from tokenhouse.domain.ledger.chain import chain_head, check_head, close_block, verify_chain
 from tokenhouse.domain.ledger.service import (
     assets,
     columns,
@@ -17,6 +18,9 @@ from tokenhouse.domain.ledger.service import (
 
 __all__ = [
     "assets",
+    "chain_head",
+    "check_head",
+    "close_block",
     "columns",
     "entry_of",
     "expire_holds",
@@ -28,4 +32,5 @@ __all__ = [
     "params",
     "post",
     "schedule",
+    "verify_chain",
 ]

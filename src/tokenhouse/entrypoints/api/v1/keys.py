@@ -28,7 +28,10 @@ class KeyBody(Body):
 
     name: Name = "key"
     scopes: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=20)] | None = None
-    """Some of charges:write, wallets:read, market:write, usage:write, admin; left out: what the account may do."""
+    """Some of charges:write, wallets:read, market:write, usage:write, audit:read, admin.
+
+    Left out: what the account may do.
+    """
     expires_at: Instant | None = None
 
 
