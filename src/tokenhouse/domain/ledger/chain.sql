@@ -1,10 +1,24 @@
 -- moment : Moment
--- The snapshot of this transaction; whose transactions it counts; up to when a block may reach now.
-SELECT pg_current_snapshot()::text AS seen,
+-- The snapshot of this transaction; whose transactions it counts; up to when a block may reach now. A snapshot does not
+-- name those that have a number above every one that has ended: they stand between its end and our own number, and are
+-- named here as open too. The time is that of the transaction's begin, before its snapshot: a clock read later would take
+-- in what began in between.
+WITH taken AS MATERIALIZED (
+  SELECT pg_current_snapshot() AS snapshot, pg_current_xact_id()::text::bigint AS mine
+)
+SELECT pg_snapshot_xmin(t.snapshot)::text || ':' || t.mine || ':' || coalesce((
+         SELECT string_agg(o.open::text, ',' ORDER BY o.open)
+         FROM (
+           SELECT x::text::bigint AS open FROM pg_snapshot_xip(t.snapshot) AS x
+           UNION ALL
+           SELECT generate_series(pg_snapshot_xmax(t.snapshot)::text::bigint, t.mine - 1)
+         ) AS o
+       ), '') AS seen,
        (SELECT c.system_identifier FROM pg_control_system() AS c)::text || '/'
        || (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())::text AS cluster,
-       clock_timestamp() AS at,
-       clock_timestamp() - make_interval(secs => %(margin)s::integer) AS horizon;
+       now() AS at,
+       now() - make_interval(secs => %(margin)s::integer) AS horizon
+FROM taken AS t;
 
 -- last_block : Block
 SELECT b.number, b.made_at, b.until, b.seen, b.cluster, b.late_audits, b.late_entries, b.first_audit, b.last_audit,

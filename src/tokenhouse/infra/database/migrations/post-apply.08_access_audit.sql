@@ -14,6 +14,8 @@ begin
   if (0 = any (v_scope) or (-1 = any (v_scope) and p_account = any (v_scope))) is not true then
     raise exception 'this token may record no act' using errcode = 'TH403';
   end if;
+  -- The transaction has its number before the time is taken: whoever closes a block then sees that it is open.
+  perform pg_current_xact_id();
   insert into access.audit (at, via, actor_id, key_id, session_id, act, target_kind, target_id, account_id, before,
                             after, origin, request_id)
   values (clock_timestamp(), p_via, p_actor, p_key, p_session, p_act, p_target_kind, p_target, p_account, p_before,
