@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from tokenhouse.domain import access
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.access import Identities
+from tokenhouse.domain.access.types import By
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api import fast
@@ -131,7 +132,7 @@ async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
     if (await runtime.commit.rates()).catalog.version:
         return
     async with runtime.database.transaction(PLATFORM) as tx:
-        await catalogs.apply_source(tx, catalogs.read_source(file))
+        await catalogs.apply_source(tx, catalogs.read_source(file), By("service"))
     await runtime.commit.reload()
 
 

@@ -15,7 +15,18 @@ from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
 from tokenhouse.entrypoints.api.routing import response_of
 from tokenhouse.entrypoints.api.safety import from_database, our_fault
-from tokenhouse.entrypoints.api.v1 import accounts, batch, charges, checks, earnings, holds, keys, models, wallets
+from tokenhouse.entrypoints.api.v1 import (
+    accounts,
+    audit,
+    batch,
+    charges,
+    checks,
+    earnings,
+    holds,
+    keys,
+    models,
+    wallets,
+)
 from tokenhouse.infra.kernel.errors import (
     BadRequest,
     MethodNotAllowed,
@@ -26,7 +37,8 @@ from tokenhouse.infra.kernel.errors import (
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _NOUNS: tuple[APIRouter, ...] = tuple(
-    module.routes for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, compat, ops)
+    module.routes
+    for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, audit, compat, ops)
 )
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from tokenhouse.domain.access.rules import acts_for, acts_for_anyone, may, require
-from tokenhouse.domain.access.types import Account, Authority, Identity
+from tokenhouse.domain.access.types import Account, Authority, By, Identity
 from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import (
@@ -30,10 +30,10 @@ class Call:
 
     query: as it was sent. body: parsed, or NO_BODY. key: its Idempotency-Key. user: its X-User-ID, which only the
     platform's keys may
-    name; a user's own key naming itself leaves it None.
+    name; a user's own key naming itself leaves it None. address: the caller's, as the server sees it.
     """
 
-    __slots__ = ("authority", "body", "key", "method", "path", "query", "request_id", "runtime", "user")
+    __slots__ = ("address", "authority", "body", "key", "method", "path", "query", "request_id", "runtime", "user")
 
     def __init__(self, runtime: "Runtime", method: str, path: str, request_id: str) -> None:
         self.runtime = runtime
@@ -45,6 +45,7 @@ class Call:
         self.body: object = NO_BODY
         self.key: str | None = None
         self.user: str | None = None
+        self.address: str | None = None
 
     @property
     def compat(self) -> bool:
@@ -55,6 +56,18 @@ class Call:
     def platform(self) -> bool:
         """Whether it may act for anyone."""
         return acts_for_anyone(self.authority)
+
+    def by(self) -> By:
+        """Say who acts, and whence, for the record."""
+        own = self.authority.account
+        return By(
+            "api",
+            own.id if own else None,
+            self.authority.key_id,
+            self.authority.session_id,
+            self.request_id,
+            self.address,
+        )
 
     def stranger(self) -> NotFound | Forbidden:
         """Refuse another's account: in /v1 as if it were not there, in /api as the sources do."""
@@ -120,6 +133,7 @@ class Call:
         """Give a call like this one under another idempotency key: an item of a bulk."""
         single = Call(self.runtime, self.method, self.path, self.request_id)
         single.authority, single.body, single.user, single.key = self.authority, self.body, self.user, key
+        single.address = self.address
         return single
 
     def known_user(self, external_id: str) -> None:

@@ -84,6 +84,9 @@ class Gate:
         request_id = _request_id(headers.get(b"x-request-id"))
         path = scope["path"]
         call = Call(self._runtime, scope["method"], path, request_id)
+        caller = scope.get("client")
+        if caller is not None:
+            call.address = caller[0]
         guarded = path.startswith(_GUARDED) or path in ("/v1", "/api")
         try:
             if guarded:

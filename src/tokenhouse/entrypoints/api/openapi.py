@@ -22,6 +22,7 @@ _TAGS = [
     ("Models", "Models on sale, their characters, and buying one."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
     ("Access", "Keys, and the members of organizations."),
+    ("Audit", "Who did what: every administrative and security act, as it was recorded."),
     ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
     ("Operations", "For those who run it."),
 ]

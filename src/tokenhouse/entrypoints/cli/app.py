@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.cli import accounts, catalog, config, doctor, imports, migrate, serve, sql, verify
+from tokenhouse.entrypoints.cli import accounts, audit, catalog, config, doctor, imports, migrate, serve, sql, verify
 from tokenhouse.entrypoints.cli.demo.command import demo
 from tokenhouse.entrypoints.cli.output import explain, give
 
@@ -23,6 +23,7 @@ app.command()(demo)
 app.command()(doctor.doctor)
 app.command()(migrate.migrate)
 app.command()(verify.verify)
+app.add_typer(audit.audit, name="audit")
 app.add_typer(catalog.catalog, name="catalog")
 app.add_typer(accounts.accounts, name="accounts")
 app.add_typer(accounts.keys, name="keys")

@@ -72,6 +72,11 @@ async def settle_accounts(context: Context) -> int:
     return done
 
 
+async def close_block(context: Context) -> int:
+    """Close a block of the chain over what was recorded since the last one."""
+    return await ledger.close_block(context.database)
+
+
 async def _buckets(context: Context) -> range:
     async with context.database.read(PLATFORM) as tx:
         return range((await access.deployment(tx)).buckets)
@@ -80,4 +85,5 @@ async def _buckets(context: Context) -> range:
 TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
+    Task("close audit block", 60, close_block),
 )

@@ -8,12 +8,12 @@ from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, ledger
 from tokenhouse.domain.access.rules import manages, require_may_give
-from tokenhouse.domain.access.types import SCOPES, Account, ApiKeyView, Identity
+from tokenhouse.domain.access.types import SCOPES, Account, Act, ApiKeyView, Identity
 from tokenhouse.entrypoints.api.call import Call, uuid_of
 from tokenhouse.entrypoints.api.reference import READ, WRITE, created, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
 from tokenhouse.entrypoints.api.types import Answer, Body, Id, Instant, Name
-from tokenhouse.infra.database import PLATFORM, Tx
+from tokenhouse.infra.database import PLATFORM
 from tokenhouse.infra.kernel.errors import Forbidden, NotFound, ValidationFailed
 
 routes = router("Access")
@@ -115,6 +115,8 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
         key, secret = await access.create_key(
             tx, identity.id, body.name, body.scopes, body.expires_at, live=call.runtime.live
         )
+        act = Act("key.create", "key", str(key.id), identity.id, after=_key_json(key))
+        await access.record(tx, call.by(), act)
     return answer({**_key_json(key), "key": secret}, 201)
 
 
@@ -147,6 +149,7 @@ async def api_keys_revoke(call: TheCall, account_id: str, key_id: str) -> Respon
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if not await access.revoke_key(tx, identity.id, number):
             raise NotFound("This account has no such key, or it was revoked before.")
+        await access.record(tx, call.by(), Act("key.revoke", "key", str(number), identity.id, before={"live": True}))
     return Response(status_code=204)
 
 
@@ -167,18 +170,20 @@ async def members_set(call: TheCall, account_id: str, body: MemberBody) -> Respo
         accounts = await access.find_accounts(tx, [account_id, body.user_id])
         user = accounts.get(body.user_id)
         organization = accounts[account_id]
+        roles = {member.user_id: member.role for member in await access.members_of(tx, organization.id)}
         if not call.platform:
-            await _may_set(call, tx, organization, body)
+            _may_set(call, organization, roles.get(body.user_id), body)
         if user is None:
             raise NotFound(f"There is no account {body.user_id!r}. Create it with POST /v1/accounts.")
         await access.set_member(tx, organization, user, body.role)
+        target = f"{organization.id}/{user.id}"
+        act = Act("member.set", "member", target, user.id, roles.get(body.user_id), body.role)
+        await access.record(tx, call.by(), act)
     return answer({"organization_id": account_id, "user_id": body.user_id, "name": user.name, "role": body.role}, 201)
 
 
-async def _may_set(call: Call, tx: Tx, organization: Account, body: MemberBody) -> None:
-    """Refuse an organization's own admins what is the platform's or their owner's."""
-    members = {member.user_id: member.role for member in await access.members_of(tx, organization.id)}
-    now = members.get(body.user_id)
+def _may_set(call: Call, organization: Account, now: str | None, body: MemberBody) -> None:
+    """Refuse an organization's own admins what is the platform's or their owner's. now: the role so far."""
     if now is None:
         raise NotFound("The organization has no such member. The platform adds members.")
     membership = call.authority.organizations.get(organization.external_id)
