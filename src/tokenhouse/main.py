@@ -14,10 +14,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 
-from tokenhouse.domain import access
+from tokenhouse.domain import access, alerts
 from tokenhouse.domain import catalog as catalogs
-from tokenhouse.domain.access import Identities
-from tokenhouse.domain.access.types import By
+from tokenhouse.domain.access import Identities, Passwords, Sessions
+from tokenhouse.domain.access.types import By, SessionLimits
+from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api import fast
@@ -25,14 +26,17 @@ from tokenhouse.entrypoints.api.app import make_app
 from tokenhouse.entrypoints.api.gate import Gate
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.entrypoints.api.runtime import Runtime
-from tokenhouse.entrypoints.web import home
+from tokenhouse.entrypoints.web import pages
+from tokenhouse.entrypoints.web.oidc import FLOW_SECONDS
+from tokenhouse.entrypoints.web.oidc_provider import Provider
+from tokenhouse.entrypoints.web.site import Cookie, Site
 from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
 from tokenhouse.infra.kernel import collector
 from tokenhouse.infra.kernel.errors import TokenhouseError, Unavailable
 from tokenhouse.infra.telemetry import logs
 from tokenhouse.infra.telemetry.metrics import Metrics
-from tokenhouse.settings import Settings, load_settings
+from tokenhouse.settings import OidcProvider, Settings, load_settings
 
 _READY_SECONDS = 2.0
 _CATALOG_SECONDS = 5.0
@@ -73,6 +77,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         if not fits:
             raise Unavailable("The database is another than at the start. Start again.")
 
+    cookie = Cookie(settings.production, settings.session_max_seconds)
     runtime = Runtime(
         database=database,
         commit=commit,
@@ -80,8 +85,11 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         looks=Looks(database),
         identities=Identities(database),
         keys=Keys(database, admin_key),
+        sessions=Sessions(database, SessionLimits(settings.session_idle_seconds, settings.session_max_seconds)),
+        cookie=cookie.name.encode(),
         metrics=metrics,
         upgrade_url=settings.upgrade_url,
+        public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
         maturity_days=settings.earnings_maturity_days,
         live=settings.production,
@@ -97,7 +105,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
 
     traced = _telemetry(settings)
     app = make_app(lifespan, traced)
-    home.mount(app, has_admin_key=admin_key is not None)
+    pages.mount(app, _site(settings, runtime, cookie))
     # Traced, every request goes through the framework, which makes the spans.
     return Gate(runtime, app, {} if traced["tracing"] else fast.routes())
 
@@ -113,18 +121,48 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
         await commit.reload()
         await _first_catalog(runtime, catalog_file)
         collector.calm()
-        watching = asyncio.create_task(_watch_catalog(commit))
+        watching = asyncio.create_task(_watch(runtime))
         try:
             yield
         finally:
             watching.cancel()
             await commit.close()
             await runtime.keys.close()
+            await runtime.sessions.close()
     finally:
         await database.close()
         runtime.metrics.close()
         if booted.server is not None:
             await asyncio.to_thread(booted.server.release)
+
+
+def _site(settings: Settings, runtime: Runtime, cookie: Cookie) -> Site:
+    """Make what the pages are served with."""
+
+    async def catalog() -> Catalog:
+        return (await runtime.commit.rates()).catalog
+
+    return Site(
+        database=runtime.database,
+        sessions=runtime.sessions,
+        passwords=Passwords(),
+        cookie=cookie,
+        catalog=catalog,
+        base=settings.address,
+        sign_up=settings.anybody_signs_up,
+        unverified=not settings.production,
+        tries_per_minute=settings.login_tries_per_minute,
+        has_admin_key=settings.admin_key is not None,
+        providers=tuple(_provider(one) for one in settings.oidc),
+        flow_key=runtime.database.signer.derived("signing in by a provider"),
+        flow_cookie=Cookie(cookie.secure, FLOW_SECONDS, "tokenhouse-oidc"),
+        send=alerts.send,
+    )
+
+
+def _provider(one: OidcProvider) -> Provider:
+    secret = one.client_secret.get_secret_value() if one.client_secret else None
+    return Provider(one.name, one.title or one.name.capitalize(), one.issuer, one.client_id, secret)
 
 
 async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
@@ -136,12 +174,13 @@ async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
     await runtime.commit.reload()
 
 
-async def _watch_catalog(commit: GroupCommit) -> None:
-    """See a catalog that another process applied; a charge sees it by itself, plans and grants through this."""
+async def _watch(runtime: Runtime) -> None:
+    """See what another process did: a catalog that it applied (a charge sees it by itself), a person that it erased."""
     while True:
         await asyncio.sleep(_CATALOG_SECONDS)
         with suppress(TokenhouseError):
-            await commit.reload()
+            await runtime.commit.reload()
+            await runtime.identities.forget_erased()
 
 
 def _telemetry(settings: Settings) -> dict[str, Any]:

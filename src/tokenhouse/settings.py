@@ -7,10 +7,21 @@ The file is `tokenhouse.toml` in the working directory, or the one that TOKENHOU
 import ipaddress
 import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -18,10 +29,16 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tokenhouse.infra.kernel.sealing import SealKey, new_key, parse_keys
+
+if TYPE_CHECKING:
+    from tokenhouse.domain.alerts.types import Setup
+
 PREFIX = "TOKENHOUSE_"
 CONFIG_VARIABLE = "TOKENHOUSE_CONFIG"
 DEFAULT_FILE = "tokenhouse.toml"
 ADMIN_KEY_MIN_LENGTH = 32
+SEAL_KEYS_FILE = "seal.keys"
 
 # Read by the tests and by make, never by the service.
 _NOT_OURS = ("TOKENHOUSE_TEST_", CONFIG_VARIABLE)
@@ -36,6 +53,29 @@ class SettingsError(Exception):
 
 
 Count = Annotated[int, Field(ge=1)]
+
+
+class OidcProvider(BaseModel):
+    """A provider of OpenID Connect, a table `[[oidc]]` of tokenhouse.toml.
+
+    name: stands in its addresses; tell the provider to send people back to PUBLIC_URL/login/oidc/NAME/callback.
+    title: as people know it. issuer: exactly as the provider writes it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    issuer: Annotated[str, Field(pattern=r"^https?://[^\s?#@]+$", max_length=500)]
+    client_id: Annotated[str, Field(min_length=1)]
+    client_secret: SecretStr | None = None
+
+    @field_validator("issuer")
+    @classmethod
+    def _not_overheard(cls, issuer: str) -> str:
+        if issuer.startswith("http://") and not is_loopback(urlsplit(issuer).hostname or ""):
+            raise ValueError("must be an https address")
+        return issuer
 
 
 class Settings(BaseSettings):
@@ -57,6 +97,11 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     admin_key: SecretStr | None = None
     """A platform key that is accepted from the first start on."""
+    seal_keys: SecretStr | None = None
+    """Keys that seal secrets in the database: `id:base64` of 32 bytes each, comma-separated.
+
+    The first seals, all of them open. None in development: made once in data_dir (`seal.keys`).
+    """
     demo_password: SecretStr | None = None
     catalog: Path | None = None
     """The catalog file; none: the shipped one."""
@@ -74,9 +119,26 @@ class Settings(BaseSettings):
     shutdown_seconds: Annotated[int, Field(ge=0, le=600)] = 20
     """What requests under way get at SIGTERM."""
 
+    sign_up: bool | None = None
+    """Whether anybody may make an account at /signup; unless set: in development only."""
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+$")] | None = None
+    """Where people reach the pages, such as https://billing.example.com: links in mails begin with it."""
+    session_idle_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
+    """How long a session lives that is not used."""
+    session_max_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 1_209_600
+    """How long a session lives at all."""
+
+    oidc: tuple[OidcProvider, ...] = ()
+    """Providers by which people may sign in, each a table [[oidc]] of tokenhouse.toml."""
+
     rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
     """Requests a minute of one account's key or session; 0: no limit. Platform keys have none."""
     login_tries_per_minute: Annotated[int, Field(ge=1)] = 10
+
+    mail_url: SecretStr | None = None
+    """The mail server: smtp://user:password@host:587, or smtps://. None: in development mail is put into a folder."""
+    mail_from: Annotated[str, Field(min_length=3)] | None = None
+    """Who mail is from, such as `Tokenhouse <no-reply@example.com>`; needed with mail_url."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] | None = None
@@ -87,6 +149,13 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("otel_endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT")
     )
     """Where traces go, by OpenTelemetry's own variable OTEL_EXPORTER_OTLP_ENDPOINT; none: nowhere."""
+
+    @field_validator("oidc")
+    @classmethod
+    def _told_apart(cls, providers: tuple[OidcProvider, ...]) -> tuple[OidcProvider, ...]:
+        if len({one.name for one in providers}) < len(providers):
+            raise ValueError("two providers have the same name")
+        return providers
 
     @field_validator("data_dir", "catalog")
     @classmethod
@@ -113,6 +182,13 @@ class Settings(BaseSettings):
             raise ValueError("may hold visible ASCII only, for it travels in a header")
         return key
 
+    @field_validator("seal_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None:
+            parse_keys(keys.get_secret_value())
+        return keys
+
     @model_validator(mode="after")
     def _development_stays_home(self) -> Self:
         if self.env == "development" and not is_loopback(self.host):
@@ -122,10 +198,43 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _mail_can_be_sent(self) -> Self:
+        if self.mail_url is None and self.mail_from is None:
+            return self
+        if self.mail_from is None:
+            raise ValueError("mail_url needs mail_from beside it, such as: Tokenhouse <no-reply@example.com>")
+        from tokenhouse.domain import alerts  # noqa: PLC0415 - loads the database's driver, which few commands want
+
+        alerts.outlet_of("mail", self.channels)
+        return self
+
+    @property
+    def channels(self) -> "Setup":
+        """What channels are set up with. In development without a server, mail is put into a folder."""
+        from tokenhouse.domain.alerts.types import Setup  # noqa: PLC0415 - the same
+
+        return Setup(
+            mail_url=self.mail_url.get_secret_value() if self.mail_url else None,
+            mail_from=self.mail_from or "Tokenhouse <tokenhouse@localhost>",
+            folder=None if self.production else self.data_dir.absolute() / "mail",
+        )
+
     @property
     def production(self) -> bool:
         """Whether this is the real thing: no demo, secure cookies."""
         return self.env == "production"
+
+    @property
+    def address(self) -> str | None:
+        """Where people reach us. None: in production, where nobody said."""
+        # In development we serve this machine only, so where we listen is where people reach us.
+        return self.public_url or (None if self.production else f"http://{self.host}:{self.port}")
+
+    @property
+    def anybody_signs_up(self) -> bool:
+        """Whether /signup makes accounts."""
+        return self.sign_up if self.sign_up is not None else not self.production
 
     @classmethod
     def settings_customise_sources(
@@ -155,6 +264,31 @@ def load_settings(**flags: object) -> Settings:
         raise SettingsError([f"{config_file()} is not TOML: {error}"]) from None
     except ValidationError as error:
         raise SettingsError([_problem(list(one["loc"]), one["msg"]) for one in error.errors()]) from None
+
+
+def seal_keys(settings: Settings) -> tuple[SealKey, ...]:
+    """Give the keys that seal secrets; in development they are made once, in a file for its owner alone.
+
+    SettingsError: in production none are set.
+    """
+    if settings.seal_keys is not None:
+        return parse_keys(settings.seal_keys.get_secret_value())
+    if settings.production:
+        raise SettingsError([f"{PREFIX}SEAL_KEYS is needed: k1:BASE64, made with: openssl rand -base64 32"])
+    file = settings.data_dir / SEAL_KEYS_FILE
+    if file.exists():
+        return parse_keys(file.read_text(encoding="ascii"))
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        # Written whole beside it and linked: of two processes that come at once, both read what one wrote.
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as new:
+            new.write(new_key("development"))
+        with suppress(FileExistsError):
+            file.hardlink_to(fresh)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return parse_keys(file.read_text(encoding="ascii"))
 
 
 def config_file() -> Path:

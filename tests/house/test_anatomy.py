@@ -10,11 +10,19 @@ from house import tree
 
 ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 # Folders of plug-ins: a new file there is an extension.
-PLUGIN_FOLDERS = {"policies"}
+PLUGIN_FOLDERS = {"policies", "channels"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
     "access/audit.py": "the verbs of the audit record",
     "access/audit.sql": "its queries",
+    "access/external.py": "the verbs of those who sign in by a provider of OpenID Connect",
+    "access/passwords.py": "hashing, which is slow on purpose and runs in threads",
+    "access/people.py": "the verbs of those who sign in",
+    "access/sessions.py": "sessions, found at every request: gathered over concurrent callers",
+    "access/signing.py": "rules: e-mails, passwords, tokens, same-site requests",
+    "alerts/letters.py": "how a letter is written: the one module that knows MJML",
+    "alerts/templates": "the letters, in MJML and in plain text",
+    "access/invitations.py": "the verbs of invitations, beside those of accounts, members and keys",
     "catalog/catalog.toml": "the token types, prices and plans that a fresh deployment starts with",
     "catalog/document.py": "what a catalog file may say, and its errors",
     "catalog/prices.py": "prices in and out of their written form, which models use too",
@@ -25,6 +33,7 @@ EXTRA: dict[str, str] = {
     "metering/bucket.py": "the queue of a bucket: which of its orders may share a batch, and which wait for a lane",
     "metering/group_commit.py": "the lanes and the retries through which orders share a commit",
     "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
+    "metering/privacy.py": "all that is kept of a person, and taking the person out of it",
     "metering/pricing.py": "rules: what an order names and costs",
     "metering/reversals.py": "the rarer verb that takes a charge back",
     "metering/statements.py": "what an earner is owed",
@@ -38,7 +47,7 @@ EXTRA: dict[str, str] = {
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.
-OPEN_MODULES = {"types", "rules", "chart"}
+OPEN_MODULES = {"types", "rules", "chart", "signing"}
 
 PACKAGES = [pytest.param(path, id=path.name) for path in tree.domain_packages()]
 

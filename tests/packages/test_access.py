@@ -259,6 +259,22 @@ def test_whose_accounts(authority, acts, manages):
     assert {name for name in names if rules.manages(authority, name)} == manages
 
 
+PEOPLE = {
+    "platform": Authority(None),
+    "owner": Authority(ANN, None, {"firm": Membership(8, 0, "owner")}),
+    "admin": Authority(ANN, None, {"firm": Membership(8, 0, "admin")}),
+    "its own key": Authority(Identity(8, 0, "firm", "organization")),
+}
+STEPS = [(now, wanted) for now in (None, "member", "admin", "owner") for wanted in (None, "member", "admin", "owner")]
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_nobody_gives_or_takes_a_role_above_their_own(who):
+    for now, wanted in STEPS:
+        allowed = who in ("platform", "owner") or "owner" not in (now, wanted)
+        assert rules.may_set_role(PEOPLE[who], "firm", now, wanted) == allowed, (now, wanted)
+
+
 @pytest.mark.parametrize("scope", ["admin", "usage:write"])
 def test_only_the_platform_gives_what_is_the_platforms(scope):
     rules.require_may_give(Authority(None), [scope])

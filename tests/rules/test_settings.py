@@ -2,7 +2,8 @@
 
 import pytest
 
-from tokenhouse.settings import SettingsError, load_settings, unknown_names
+from tokenhouse.infra.kernel.sealing import new_key
+from tokenhouse.settings import SettingsError, load_settings, seal_keys, unknown_names
 
 KEY = "k" * 32
 
@@ -119,3 +120,68 @@ def test_traces_go_where_opentelemetry_says(monkeypatch):
 def test_an_unknown_flag_is_a_defect():
     with pytest.raises(TypeError, match="prot"):
         load_settings(prot=1)
+
+
+def test_where_mail_goes(nowhere, monkeypatch):
+    assert load_settings().channels.folder == nowhere / ".tokenhouse" / "mail"
+    assert load_settings(env="production").channels.folder is None
+    monkeypatch.setenv("TOKENHOUSE_MAIL_URL", "smtp://us:s3cret@mail.example")
+    with pytest.raises(SettingsError, match="mail_from"):
+        load_settings()
+    monkeypatch.setenv("TOKENHOUSE_MAIL_FROM", "House <no-reply@house.example>")
+    settings = load_settings()
+    assert settings.channels.mail_url == "smtp://us:s3cret@mail.example"
+    assert "s3cret" not in repr(settings)
+    monkeypatch.setenv("TOKENHOUSE_MAIL_URL", "http://us:s3cret@mail.example")
+    with pytest.raises(SettingsError, match="mail_url") as error:
+        load_settings()
+    assert "s3cret" not in str(error.value)
+
+
+def test_providers_are_tables_of_the_file(nowhere, monkeypatch):
+    assert load_settings().oidc == ()
+    file = nowhere / "tokenhouse.toml"
+    one = '[[oidc]]\nname = "house"\nissuer = "https://id.example"\nclient_id = "us"\nclient_secret = "s3cret"\n'
+    file.write_text(one)
+    (provider,) = load_settings().oidc
+    assert (provider.name, provider.title, provider.issuer, provider.client_id) == (
+        "house",
+        None,
+        "https://id.example",
+        "us",
+    )
+    assert provider.client_secret.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(load_settings())
+    for wrong in (
+        one * 2,
+        one.replace("house", "My House"),
+        one.replace("https://id.example", "http://id.example"),
+        one.replace("https://id.example", "https://id.example?x=1"),
+        one.replace("client_id", "client"),
+    ):
+        file.write_text(wrong)
+        with pytest.raises(SettingsError, match="OIDC") as error:
+            load_settings()
+        assert "s3cret" not in str(error.value)
+    file.write_text(one.replace("https://id.example", "http://127.0.0.1:9"))
+    assert len(load_settings().oidc) == 1
+
+
+def test_keys_that_seal():
+    one, two = new_key("one"), new_key("two")
+    settings = load_settings(seal_keys=f"{two}, {one}")
+    assert [key.id for key in seal_keys(settings)] == ["two", "one"]
+    assert one.partition(":")[2] not in repr(settings) + repr(seal_keys(settings))
+    for bad in ("x", "one:", "one:????", "one:YWJj", f"{one},{one}", f"a b:{one}"):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(seal_keys=bad)
+        assert one.partition(":")[2] not in str(refused.value)
+
+
+def test_in_development_the_key_is_made_once(nowhere):
+    first = seal_keys(load_settings(data_dir=nowhere / "data"))
+    assert seal_keys(load_settings(data_dir=nowhere / "data")) == first
+    assert [path.name for path in (nowhere / "data").iterdir()] == ["seal.keys"]
+    assert (nowhere / "data" / "seal.keys").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(SettingsError, match="TOKENHOUSE_SEAL_KEYS"):
+        seal_keys(load_settings(env="production"))

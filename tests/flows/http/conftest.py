@@ -1,5 +1,6 @@
 """The HTTP face on a real database, served from this process: one for all of its tests."""
 
+import shutil
 import uuid
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import httpx2
 import psycopg
 import pytest
 import pytest_asyncio
+from playwright.async_api import async_playwright
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -44,3 +46,22 @@ async def client(face):
     async with httpx2.AsyncClient(base_url=face, timeout=30) as http:
         description = Description((await http.get("/openapi.json")).json())
         yield Client(http, description)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def browser():
+    """Debian's Chromium."""
+    found = shutil.which("chromium")
+    assert found, "the page tests need the command chromium (`make chromium`)"
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        await started.close()
+
+
+@pytest.fixture
+def superuser(shared_database, postgres):
+    """The superuser on the database of these tests: for making time pass and for looking."""
+    name = psycopg.conninfo.conninfo_to_dict(shared_database.app_conninfo)["dbname"]
+    with psycopg.connect(postgres.conninfo(str(name)), autocommit=True) as connection:
+        yield connection

@@ -1,20 +1,6 @@
 """The first page and the reference in a real browser: phone and desktop, light and dark, under their own policy."""
 
-import shutil
-
 import pytest
-import pytest_asyncio
-from playwright.async_api import async_playwright
-
-
-@pytest_asyncio.fixture(scope="module")
-async def browser():
-    found = shutil.which("chromium")
-    assert found, "the page tests need the command chromium (`make chromium`)"
-    async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield started
-        await started.close()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -10,6 +10,7 @@ import uuid
 import psycopg
 import pytest
 
+from tokenhouse.infra.database import queries
 from tokenhouse.infra.database.pool import Database, sqlstate
 from tokenhouse.infra.database.token import PLATFORM, Actor
 from tokenhouse.infra.kernel.errors import Unavailable
@@ -173,3 +174,29 @@ async def test_the_pool_recovers_from_a_killed_server(postgres, booted):
 async def _restart_later(server):
     await asyncio.sleep(1.5)
     assert await asyncio.to_thread(server.ensure)
+
+
+ORDER = """
+-- first : int
+SELECT %(n)s::integer AS n;
+
+-- counted : int
+SELECT count(*)::integer AS n FROM ledger.asset;
+
+-- broken : int
+SELECT 1 / %(n)s::integer AS n;
+"""
+
+
+async def test_statements_travel_together(db, tmp_path, monkeypatch):
+    (tmp_path / "queries.sql").write_text(ORDER)
+    monkeypatch.setattr(queries, "REGISTRY", {})
+    found = queries.load_queries(str(tmp_path / "service.py"))
+    first, counted, broken = found.rows("first", int), found.rows("counted", int), found.rows("broken", int)
+    async with db.read(PLATFORM) as tx:
+        assert await tx.together((first, {"n": 7}), (counted, {}), (first, {"n": 8})) == [[7], [1], [8]]
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with db.transaction(PLATFORM) as tx:
+            await tx.together((first, {"n": 7}), (broken, {"n": 0}), (counted, {}))
+    async with db.read(PLATFORM) as tx:  # the connection is fit for the next
+        assert await tx.one(first, n=9) == 9

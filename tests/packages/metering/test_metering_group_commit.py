@@ -85,6 +85,20 @@ async def test_concurrent_callers_share_commits(economy):
     assert till.waiting == 0
 
 
+async def test_nobody_waits_for_a_batch_that_is_stuck(economy, admin):
+    stuck = [await economy.account(f"s{place}", credits=100) for place in range(20)]
+    other = await economy.account("other", credits=100)
+    locked = "select 1 from ledger.account where owner_id = %s for update"
+    with admin.transaction():
+        admin.execute(locked, [stuck[0].id])
+        waiting = asyncio.gather(*[economy.till.submit(economy.order(payer, amount=1)) for payer in stuck])
+        await asyncio.sleep(0.02)
+        done = await asyncio.wait_for(economy.till.submit(economy.order(other, amount=1)), 2)
+        assert done.receipt.balance == 99
+        assert not waiting.done()
+    assert [done.receipt.balance for done in await waiting] == [99] * 20
+
+
 async def test_a_full_queue_refuses_with_retry_after(economy):
     payer = await economy.account("payer", credits=1000)
     till = GroupCommit(economy.db, buckets=economy.buckets, lanes=1, batch_limit=2, queue_limit=5)

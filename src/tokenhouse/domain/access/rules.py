@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 from uuid import UUID
@@ -21,6 +21,7 @@ HINT_CHARACTERS = 4
 
 _SECRET = re.compile(r"th_(?:live|test)_[0-9a-f]{32}_[A-Za-z0-9_-]{43}", re.ASCII)
 _MANAGERS = frozenset({"admin", "owner"})
+_RANK: dict[Role | None, int] = {None: -1, "member": 0, "admin": 1, "owner": 2}
 
 
 def may(authority: Authority, scope: str) -> bool:
@@ -67,6 +68,37 @@ def manages(authority: Authority, external_id: str) -> bool:
         return True
     membership = authority.organizations.get(external_id)
     return membership is not None and membership.role in _MANAGERS
+
+
+def may_set_role(authority: Authority, external_id: str, now: Role | None, wanted: Role | None) -> bool:
+    """Whether it may take a member of an organization from one role to another; None: no member.
+
+    Nobody gives or takes a role above their own. The organization's own key counts as an admin: an admin can
+    make one. Whether it manages the organization at all is another question (`manages`).
+    """
+    if acts_for_anyone(authority):
+        return True
+    membership = authority.organizations.get(external_id)
+    own = _RANK[membership.role] if membership is not None else _RANK["admin"]
+    return max(_RANK[now], _RANK[wanted]) <= own
+
+
+def is_oneself(authority: Authority, external_id: str) -> bool:
+    """Whether it is that account itself, with all of its rights."""
+    full = authority.scopes is None or "admin" in authority.scopes
+    return full and authority.account is not None and authority.account.external_id == external_id
+
+
+def invitation_token(random: bytes) -> str:
+    """Write the token of an invitation's link: 32 random bytes."""
+    if len(random) != 32:
+        raise ValueError("a token takes 32 random bytes")
+    return urlsafe_b64encode(random).rstrip(b"=").decode()
+
+
+def opaque_id(random: UUID) -> str:
+    """Give the id that an account has once its person is erased."""
+    return f"erased-{random.hex}"
 
 
 def check_scopes(scopes: Iterable[str] | None) -> list[str] | None:
@@ -135,9 +167,15 @@ def authority_of(found: KeyFound) -> Authority:
     account = None
     if found.account_id is not None and found.bucket is not None and found.kind is not None:
         account = Identity(found.account_id, found.bucket, found.external_id or "", found.kind)
-    organizations = {
-        name: Membership(cast("int", number), cast("int", bucket), cast("Role", role))
-        for name, (number, bucket, role) in (found.memberships or {}).items()
-    }
     scopes = None if found.scopes is None else frozenset(found.scopes)
-    return Authority(account, scopes, MappingProxyType(organizations), found.id)
+    return Authority(account, scopes, organizations_in(found.memberships), found.id)
+
+
+def organizations_in(memberships: Mapping[str, Sequence[object]] | None) -> Mapping[str, Membership]:
+    """Read the memberships that a key or a session was found with."""
+    return MappingProxyType(
+        {
+            name: Membership(cast("int", number), cast("int", bucket), cast("Role", role))
+            for name, (number, bucket, role) in (memberships or {}).items()
+        }
+    )

@@ -2,7 +2,8 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
@@ -16,11 +17,13 @@ from tokenhouse.domain.access.types import (
     Identity,
     IdentityRow,
     KeyFound,
+    KeyOwner,
     Kind,
     Member,
     MemberOf,
     NewAccount,
     Role,
+    Rotated,
 )
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound, ValidationFailed
@@ -31,18 +34,25 @@ _DEPLOYMENT = _Q.rows("deployment", Deployment)
 _CREATE_ACCOUNT = _Q.rows("create_account", int)
 _UPDATE_ACCOUNT = _Q.nothing("update_account")
 _ACCOUNTS = _Q.rows("accounts", Account)
+_ACCOUNTS_BY_NUMBER = _Q.rows("accounts_by_number", Account)
 _ACCOUNT_PAGE = _Q.rows("account_page", Account)
 _IDENTITIES = _Q.rows("identities", IdentityRow)
 _SET_MEMBER = _Q.nothing("set_member")
+_REMOVE_MEMBER = _Q.rows("remove_member", bool)
 _MEMBERS_OF = _Q.rows("members_of", Member)
 _ORGANIZATIONS_OF = _Q.rows("organizations_of", MemberOf)
 _CREATE_KEY = _Q.rows("create_key", datetime)
 _KEYS_OF = _Q.rows("keys_of", ApiKeyView)
+_KEY_BY_ID = _Q.rows("key_by_id", KeyOwner)
+_ROTATE_KEY = _Q.rows("rotate_key", Rotated)
 _REVOKE_KEY = _Q.rows("revoke_key", bool)
 _FOUND_KEYS = _Q.rows("found_keys", KeyFound)
 _TOUCH_KEYS = _Q.nothing("touch_keys")
 
+_ERASED_LATELY = _Q.rows("erased_lately", int)
+
 _TAKEN = "23505"
+_REFUSED = "TH409"
 _MOST_IDENTITIES = 200_000
 
 
@@ -97,6 +107,11 @@ async def find_accounts(tx: Tx, external_ids: Iterable[str]) -> dict[str, Accoun
     return {row.external_id: row for row in rows}
 
 
+async def accounts_by_number(tx: Tx, ids: Iterable[int]) -> dict[int, Account]:
+    """Return the accounts of those numbers, by number, in one query."""
+    return {row.id: row for row in await tx.all(_ACCOUNTS_BY_NUMBER, ids=arrays.ints(ids))}
+
+
 async def list_accounts(
     tx: Tx, *, before: int | None = None, kind: Kind | None = None, most: int = 100
 ) -> list[Account]:
@@ -105,14 +120,27 @@ async def list_accounts(
 
 
 async def set_member(tx: Tx, organization: Account, user: Account, role: Role) -> None:
-    """Make a user a member of an organization, or change the role. ValidationFailed: no such kind or role."""
+    """Make a user a member of an organization, or change the role.
+
+    ValidationFailed: no such kind or role. Conflict (last_owner): it would have no owner; the transaction is lost.
+    """
     if organization.kind != "organization":
         raise ValidationFailed.of("id", f"{organization.external_id!r} is a user; only organizations have members")
     if user.kind != "user":
         raise ValidationFailed.of("user_id", f"{user.external_id!r} is no user; only users can be members")
     if role not in ROLES:
         raise ValidationFailed.of("role", f"must be one of {', '.join(ROLES)}")
-    await tx.run(_SET_MEMBER, organization_id=organization.id, user_id=user.id, role=role)
+    with _keeping_an_owner():
+        await tx.run(_SET_MEMBER, organization_id=organization.id, user_id=user.id, role=role)
+
+
+async def remove_member(tx: Tx, organization_id: int, user_id: int) -> bool:
+    """Take a user out of an organization, at once. False: no member.
+
+    Conflict (last_owner): it would have no owner; the transaction is lost.
+    """
+    with _keeping_an_owner():
+        return await tx.one(_REMOVE_MEMBER, organization_id=organization_id, user_id=user_id)
 
 
 async def members_of(tx: Tx, organization_id: int) -> list[Member]:
@@ -168,6 +196,39 @@ async def revoke_key(tx: Tx, account_id: int | None, key_id: UUID) -> bool:
     return await tx.one(_REVOKE_KEY, account_id=account_id, id=key_id)
 
 
+async def key_owner(tx: Tx, key_id: UUID) -> KeyOwner | None:
+    """Return whose a key is, live or not."""
+    return await tx.first(_KEY_BY_ID, id=key_id)
+
+
+async def rotate_key(tx: Tx, old: KeyOwner, overlap_seconds: int, *, live: bool) -> tuple[ApiKeyView, str, datetime]:
+    """Put a new key in the place of an old one: the new one, its secret, and when the old one ends.
+
+    The new key has the old one's name, scopes, account and end. NotFound: the old key is not live. Conflict
+    (key_rotated): it has a successor, which is to be rotated instead.
+    """
+    key_id = uuid7()
+    secret = rules.secret_of(key_id, secrets.token_bytes(32), live=live)
+    hint = secret[-rules.HINT_CHARACTERS :]
+    done = await tx.one(
+        _ROTATE_KEY,
+        id=old.id,
+        new_id=key_id,
+        digest=rules.digest_of(secret),
+        hint=hint,
+        overlap_seconds=overlap_seconds,
+    )
+    if done.outcome == "replaced":
+        raise Conflict(
+            "This key was rotated before. Rotate the key that took its place (`replaced_by` in the list of keys).",
+            code="key_rotated",
+        )
+    if done.old_ends_at is None:
+        raise NotFound("There is no such key, it has ended, or it is not yours.")
+    view = ApiKeyView(key_id, old.name, hint, old.scopes, done.made_at, old.expires_at, None, None)
+    return view, secret, done.old_ends_at
+
+
 async def find_keys(tx: Tx, digests: Iterable[bytes]) -> dict[bytes, KeyFound]:
     """Return the live keys of those digests, by digest, in one query: neither revoked nor expired now."""
     wanted = arrays.texts(f"\\x{digest.hex()}" for digest in set(digests))
@@ -177,6 +238,18 @@ async def find_keys(tx: Tx, digests: Iterable[bytes]) -> dict[bytes, KeyFound]:
 async def touch_keys(tx: Tx, key_ids: Iterable[UUID]) -> None:
     """Note that keys were used now; to the minute."""
     await tx.run(_TOUCH_KEYS, ids=arrays.texts(str(key_id) for key_id in key_ids))
+
+
+@contextmanager
+def _keeping_an_owner() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if sqlstate(error) == _REFUSED:
+            raise Conflict(
+                "An organization keeps an owner. Make another member an owner first.", code="last_owner"
+            ) from error
+        raise
 
 
 async def _account(tx: Tx, external_id: str) -> Account:
@@ -224,6 +297,14 @@ class Identities:
     def forget(self, external_id: str) -> None:
         """Drop an account from memory, when its identity was erased."""
         self._known.pop(external_id, None)
+
+    async def forget_erased(self) -> None:
+        """Drop from memory whoever was erased by any process in the last hour: the id may be taken anew."""
+        async with self._database.read(PLATFORM) as tx:
+            erased = set(await tx.all(_ERASED_LATELY))
+        if erased:
+            for name in [name for name, one in self._known.items() if one.id in erased]:
+                del self._known[name]
 
     def _remember(self, identity: Identity) -> None:
         self._known[identity.external_id] = identity

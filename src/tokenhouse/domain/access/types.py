@@ -11,9 +11,12 @@ Kind = Literal["user", "organization"]
 Role = Literal["member", "admin", "owner"]
 Via = Literal["api", "cli", "service"]
 Scope = Literal["charges:write", "wallets:read", "market:write", "usage:write", "audit:read", "admin"]
+PlatformRole = Literal["admin", "support", "auditor"]
+Purpose = Literal["verify", "reset"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+PLATFORM_ROLES: tuple[PlatformRole, ...] = get_args(PlatformRole)
 
 
 ACTS: Mapping[str, str] = MappingProxyType(
@@ -21,10 +24,12 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "account.create": "An account was made.",
         "account.update": "Name, e-mail or time zone of an account changed.",
         "account.erase": "A person was taken out of the records.",
-        "account.export": "All that is kept of a person was handed out.",
         "plan.change": "An account moved to another plan.",
         "member.set": "A user became a member of an organization, or the role changed.",
         "member.remove": "A member left an organization.",
+        "invitation.create": "Somebody was invited to an organization.",
+        "invitation.revoke": "An invitation was taken back.",
+        "invitation.accept": "An invitation was accepted: a member joined.",
         "key.create": "A key was made.",
         "key.rotate": "A key was replaced by a new one.",
         "key.revoke": "A key was ended.",
@@ -172,7 +177,10 @@ class KeyFound:
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyView:
-    """A key as it is listed: never its secret. hint: the secret's last four characters."""
+    """A key as it is listed: never its secret.
+
+    hint: the secret's last four characters. replaced_by: the key that a rotation put in its place.
+    """
 
     id: UUID
     name: str
@@ -182,6 +190,133 @@ class ApiKeyView:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaced_by: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """Whose a key is, live or not; account_id and external_id are None for the platform's."""
+
+    id: UUID
+    account_id: int | None
+    external_id: str | None
+    name: str
+    scopes: list[str] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What became of a rotation. outcome: rotated; ended (no live key); replaced (rotated before)."""
+
+    outcome: Literal["rotated", "ended", "replaced"]
+    made_at: datetime
+    old_ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """When an invitation was made and when it ends; None where too many are open."""
+
+    made_at: datetime | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """An open invitation to an organization. Its token is kept nowhere."""
+
+    id: UUID
+    email: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The organization's number and the role there of who accepted; None where there was nothing to accept."""
+
+    organization_id: int | None
+    role: Role | None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How a person signs in. email: as it is matched. hash: None where no password was ever set."""
+
+    account_id: int
+    bucket: int
+    external_id: str
+    name: str
+    email: str
+    hash: str | None
+    verified: bool
+    disabled: bool
+    platform_role: PlatformRole | None
+
+
+class SignedIn(NamedTuple):
+    """What came of the right e-mail and password. token: of the new session; None: the e-mail is to be verified."""
+
+    credential: Credential
+    token: str | None
+
+
+class SessionLimits(NamedTuple):
+    """How long a session lives: without being used, and at all. Seconds."""
+
+    idle_seconds: int
+    max_seconds: int
+
+
+class Visitor(NamedTuple):
+    """Where a request came from: the caller's address and what its browser calls itself, as far as told."""
+
+    address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFound:
+    """A live session as its digest found it.
+
+    stale: its last use is to be noted. memberships: the app's id of each organization → [number, bucket, role].
+    """
+
+    digest: bytes
+    id: UUID
+    account_id: int
+    bucket: int
+    external_id: str
+    kind: Kind
+    name: str
+    email: str
+    verified: bool
+    platform_role: PlatformRole | None
+    stale: bool
+    memberships: dict[str, list[object]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A live session as its person sees it listed: never its token."""
+
+    id: UUID
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFound:
+    """Whom a mailed link that lives belongs to."""
+
+    account_id: int
+    email: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

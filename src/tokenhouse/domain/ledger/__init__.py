@@ -2,8 +2,14 @@
 
 from tokenhouse.domain.ledger.chain import chain_head, check_head, close_block, verify_chain
 from tokenhouse.domain.ledger.service import (
+    NOW,
+    ask_entry,
+    ask_lock,
+    ask_post,
+    ask_schedule,
     assets,
     columns,
+    entry_in,
     entry_of,
     expire_holds,
     hold_of,
@@ -17,11 +23,17 @@ from tokenhouse.domain.ledger.service import (
 )
 
 __all__ = [
+    "NOW",
+    "ask_entry",
+    "ask_lock",
+    "ask_post",
+    "ask_schedule",
     "assets",
     "chain_head",
     "check_head",
     "close_block",
     "columns",
+    "entry_in",
     "entry_of",
     "expire_holds",
     "hold_of",

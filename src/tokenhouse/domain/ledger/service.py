@@ -19,7 +19,7 @@ from tokenhouse.domain.ledger.types import (
     Posting,
     WalletColumns,
 )
-from tokenhouse.infra.database import Tx, arrays, load_queries
+from tokenhouse.infra.database import Ask, Tx, arrays, load_queries
 
 _Q = load_queries(__file__)
 _ENTRY_OF = _Q.rows("entry_of", EntryFound)
@@ -27,7 +27,7 @@ _HOLD_OF = _Q.rows("hold_of", Hold)
 _DUE_HOLDS = _Q.rows("due_holds", DueHold)
 _DUE_HOLDS_OF = _Q.rows("due_holds_of", DueHold)
 _LOCKED_WALLETS = _Q.rows("locked_wallets", WalletColumns)
-_NOW = _Q.rows("now", datetime)
+NOW = _Q.rows("now", datetime)
 _OPEN_ACCOUNTS = _Q.nothing("open_accounts")
 _POST = _Q.nothing("post")
 _SCHEDULE = _Q.nothing("schedule")
@@ -41,14 +41,25 @@ async def assets(tx: Tx) -> list[Asset]:
 
 async def now(tx: Tx) -> datetime:
     """Return the database's clock, which decides."""
-    return await tx.one(_NOW)
+    return await tx.one(NOW)
 
 
 async def entry_of(tx: Tx, bucket: int, account_id: int, key: str) -> Entry | None:
     """Return what was done under an idempotency key."""
-    found = await tx.first(_ENTRY_OF, bucket=bucket, account_id=account_id, key=key)
-    if found is None:
+    (found,) = await tx.together(ask_entry(bucket, account_id, key))
+    return entry_in(found)
+
+
+def ask_entry(bucket: int, account_id: int, key: str) -> Ask:
+    """Ask what was done under an idempotency key; `entry_in` reads the answer."""
+    return _ENTRY_OF, {"bucket": bucket, "account_id": account_id, "key": key}
+
+
+def entry_in(rows: Sequence[EntryFound]) -> Entry | None:
+    """Read what `ask_entry` found."""
+    if not rows:
         return None
+    found = rows[0]
     return Entry(found.account_id, found.key, str(found.id), found.kind, found.fingerprint, found.answer)
 
 
@@ -58,18 +69,22 @@ async def hold_of(tx: Tx, hold_id: UUID) -> Hold | None:
 
 
 async def lock_wallets(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> tuple[list[Any] | None, ...]:
-    """Lock wallets named (owner, asset) in key order.
+    """Lock wallets named (owner, asset) in key order; other assets of theirs that are named beside may be among them.
 
     Returns the columns owner, asset, ledger account, balance, held, due of those there are, None for each without any.
     """
-    pairs = sorted(set(keys))
-    found = await tx.one(
-        _LOCKED_WALLETS,
-        bucket=bucket,
-        owners=arrays.ints(owner for owner, _ in pairs),
-        assets=arrays.ints(asset for _, asset in pairs),
-    )
+    ((found,),) = await tx.together(ask_lock(bucket, keys))
     return astuple(found)
+
+
+def ask_lock(bucket: int, keys: Iterable[tuple[int, int]]) -> Ask:
+    """Ask for what `lock_wallets` does: one row of WalletColumns."""
+    pairs = sorted(set(keys))
+    return _LOCKED_WALLETS, {
+        "bucket": bucket,
+        "owners": arrays.ints(owner for owner, _ in pairs),
+        "assets": arrays.ints(asset for _, asset in pairs),
+    }
 
 
 async def open_accounts(tx: Tx, bucket: int, keys: Sequence[tuple[int, int]], role: str) -> None:
@@ -85,19 +100,28 @@ async def open_accounts(tx: Tx, bucket: int, keys: Sequence[tuple[int, int]], ro
 
 async def post(tx: Tx, posting: Posting, at: datetime) -> None:
     """Write a posting whose wallets are locked."""
-    await tx.run(_POST, bucket=posting.bucket, at=at, **params(posting))
+    await tx.together(ask_post(posting, at))
+
+
+def ask_post(posting: Posting, at: datetime) -> Ask:
+    """Ask for what `post` does."""
+    return _POST, {"bucket": posting.bucket, "at": at, **params(posting)}
 
 
 async def schedule(tx: Tx, bucket: int, owner_id: int, due: dict[int, datetime | None], *, new_period: bool) -> None:
     """Set when time next changes each wallet of an account, by asset; a new period starts its use at zero."""
-    await tx.run(
-        _SCHEDULE,
-        bucket=bucket,
-        owner=owner_id,
-        assets=arrays.ints(due),
-        due=arrays.texts(None if at is None else at.isoformat() for at in due.values()),
-        new_period=new_period,
-    )
+    await tx.together(ask_schedule(bucket, owner_id, due, new_period=new_period))
+
+
+def ask_schedule(bucket: int, owner_id: int, due: dict[int, datetime | None], *, new_period: bool) -> Ask:
+    """Ask for what `schedule` does."""
+    return _SCHEDULE, {
+        "bucket": bucket,
+        "owner": owner_id,
+        "assets": arrays.ints(due),
+        "due": arrays.texts(None if at is None else at.isoformat() for at in due.values()),
+        "new_period": new_period,
+    }
 
 
 async def expire_holds(tx: Tx, bucket: int, account_id: int | None = None, most: int = 500) -> int:

@@ -3,6 +3,7 @@
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
+from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
@@ -12,12 +13,15 @@ __all__ = [
     "Accrual",
     "Checks",
     "GroupCommit",
+    "Kept",
     "Proof",
     "Rates",
     "Statement",
     "Verdict",
     "accruals",
     "credit_charge",
+    "erase",
+    "kept_of",
     "receipt_of",
     "receipt_rows",
     "receipts",

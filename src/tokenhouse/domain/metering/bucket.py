@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 
 from tokenhouse.domain.metering.types import AnyOrder, Done, Loaded
 from tokenhouse.infra.database import Lane
@@ -26,7 +27,9 @@ class Job:
 class Bucket:
     """A queue, and the lanes that empty it."""
 
-    __slots__ = ("busy", "counting", "free", "lanes", "number", "queue", "under_way", "woken")
+    __slots__ = (
+        "began", "busy", "counting", "free", "held_back", "lanes", "number", "queue", "under_way", "woken",
+    )  # fmt: skip
 
     def __init__(self, number: int, lanes: list[Lane[Loaded]]) -> None:
         self.number = number
@@ -37,6 +40,8 @@ class Bucket:
         self.busy: set[int] = set()
         self.counting: list[Job] | None = None
         self.woken = False
+        self.held_back = False
+        self.began = perf_counter()
 
     def fair_share(self) -> int:
         """Say how many orders make a batch when all lanes are to work: one decides while the others' are written."""

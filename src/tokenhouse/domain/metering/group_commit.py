@@ -38,6 +38,7 @@ from tokenhouse.infra.kernel.ids import new_id
 _AGAIN_AT_ONCE = frozenset({"40001", "40P01", "23505", "TH409"})  # another process was quicker
 _OUT_OF_RANGE = "22003"
 _SMALL_BATCH = 32  # below it, sharing one commit beats working side by side
+_HELD_BACK_SECONDS = 0.05  # some batches' time
 _TRIES = 4
 _PAUSE_SECONDS = 0.1
 
@@ -143,15 +144,29 @@ class GroupCommit:
     def _dispatch(self, bucket: "Bucket") -> None:
         bucket.woken = False
         while bucket.free:
-            if bucket.under_way >= _SMALL_BATCH // 2 > len(bucket.queue):
+            if bucket.under_way >= _SMALL_BATCH // 2 > len(bucket.queue) and self._hold_back(bucket):
                 return
             batch = bucket.take(min(self._batch_limit, max(_SMALL_BATCH, bucket.fair_share())), self.terms.counts)
             if not batch:
                 return
+            bucket.began = perf_counter()
             lane = bucket.free.pop()
             task = asyncio.get_running_loop().create_task(self._lane(bucket, lane, batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _hold_back(self, bucket: "Bucket") -> bool:
+        """Let few orders wait for the batch under way and its callers' next ones; not for one that is stuck."""
+        if not bucket.queue or perf_counter() - bucket.began > _HELD_BACK_SECONDS:
+            return False
+        if not bucket.held_back:
+            bucket.held_back = True
+            asyncio.get_running_loop().call_later(_HELD_BACK_SECONDS, self._let_go, bucket)
+        return True
+
+    def _let_go(self, bucket: "Bucket") -> None:
+        bucket.held_back = False
+        self._wake(bucket)
 
     async def _lane(self, bucket: "Bucket", lane: Lane[Loaded], batch: "list[Job]") -> None:
         try:

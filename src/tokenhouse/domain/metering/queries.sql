@@ -155,3 +155,23 @@ FROM (
 JOIN wallets.lot AS l
   ON l.bucket = %(bucket)s::smallint AND l.account_id = %(account_id)s::bigint AND l.id = t.lot_id
 GROUP BY l.source;
+
+-- erase : bool
+-- Takes a person out of all records; false where there is no such account.
+SELECT metering.erase(%(account_id)s::bigint, %(opaque)s::text) AS erased;
+
+-- charges_of : Charges
+-- How many receipts an account has, and from when to when.
+SELECT count(*) AS count, min(u.recorded_at) AS first_at, max(u.recorded_at) AS last_at
+FROM metering.usage AS u
+WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint AND u.kind <> 'report';
+
+-- models_of : Owned*
+-- The models that an account owns or made.
+SELECT m.external_id AS model_id, 'owner' AS relation, o.bought_at AS since
+FROM market.ownership AS o
+JOIN market.model AS m ON m.id = o.model_id
+WHERE o.account_id = %(account_id)s::bigint AND o.ended_at IS NULL
+UNION ALL
+SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.creator_id = %(account_id)s::bigint
+ORDER BY since, model_id;

@@ -2,13 +2,14 @@
 
 import json
 from datetime import datetime
+from typing import NamedTuple
 
 from tokenhouse.domain import ledger
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.rules import refuse_other
-from tokenhouse.domain.ledger.types import Command, EntryRow, Party
+from tokenhouse.domain.ledger.types import Command, Entry, EntryRow
 from tokenhouse.domain.wallets import service, settlements
-from tokenhouse.domain.wallets.types import LotRow, NewGrant, Wallet, WalletPosting
+from tokenhouse.domain.wallets.types import Enrolment, LotRow, NewGrant, Wallet, WalletPosting
 from tokenhouse.infra.database import Tx
 from tokenhouse.infra.kernel.errors import Conflict, UnknownReference, ValidationFailed
 from tokenhouse.infra.kernel.ids import new_id
@@ -25,31 +26,50 @@ async def grant(tx: Tx, catalog: Catalog, command: Command, new: NewGrant) -> tu
     asset_id = catalog.credit_types.get(new.credit_type)
     if asset_id is None:
         raise UnknownReference.of("credit_type", f"there is no credit type {new.credit_type!r} in the catalog")
-    loaded = await service.load(tx, party.bucket, [(party.id, asset_id)])
-    if not loaded:
-        await ledger.open_accounts(tx, party.bucket, [(party.id, asset_id)], "wallet")
-        loaded = await service.load(tx, party.bucket, [(party.id, asset_id)])
-    (wallet,) = loaded
-    earlier = await ledger.entry_of(tx, party.bucket, party.id, command.key)
-    if earlier is not None:
-        refuse_other(earlier.fingerprint, command.fingerprint)
-        return earlier.answer or {}, True
-    if wallet.due:
+    key = (party.id, asset_id)
+    found = await _scene(tx, command, key)
+    if not found.wallets:
+        await ledger.open_accounts(tx, party.bucket, [key], "wallet")
+        found = await _scene(tx, command, key)
+    if found.earlier is not None:
+        refuse_other(found.earlier.fingerprint, command.fingerprint)
+        return found.earlier.answer or {}, True
+    if found.wallets[0].due:
         await settlements.settle(tx, catalog, party)
-        (wallet,) = await service.load(tx, party.bucket, [(party.id, asset_id)])
-    at = await ledger.now(tx)
-    if new.expires_at is not None and new.expires_at <= at:
+        found = await _scene(tx, command, key)
+    if new.expires_at is not None and new.expires_at <= found.at:
         raise ValidationFailed.of("expires_at", "lies in the past; leave it out for credits that never expire")
-    if wallet.balance + new.amount > MAX_BIGINT:
+    if found.wallets[0].balance + new.amount > MAX_BIGINT:
         raise Conflict("The balance would pass 64 bits. Grant less.", code="balance_limit")
-    answer = await _post_grant(tx, command, new, wallet, at)
-    await _schedule_grant(tx, party, wallet, new, at)
-    return answer, False
+    return await _post_grant(tx, command, new, found), False
 
 
-async def _post_grant(tx: Tx, command: Command, new: NewGrant, wallet: Wallet, at: datetime) -> dict[str, object]:
-    party, entry = command.party, new_id()
-    (number,) = await tx.one(service.NEXT_LOTS, count=1)
+class _Scene(NamedTuple):
+    """What a grant is decided on: the locked wallet, if there is one; what its key did before; the plan; a number."""
+
+    wallets: list[Wallet]
+    earlier: Entry | None
+    enrolment: Enrolment | None
+    number: int
+    at: datetime
+
+
+async def _scene(tx: Tx, command: Command, key: tuple[int, int]) -> _Scene:
+    party = command.party
+    wallets, lots, entries, enrolments, numbers, times = await tx.together(
+        *service.ask_load(party.bucket, [key]),
+        ledger.ask_entry(party.bucket, party.id, command.key),
+        service.ask_enrolment(party),
+        (service.NEXT_LOTS, {"count": 1}),
+        (ledger.NOW, {}),
+    )
+    enrolment = enrolments[0] if enrolments else None
+    return _Scene(service.loaded(wallets, lots), ledger.entry_in(entries), enrolment, numbers[0][0], times[0])
+
+
+async def _post_grant(tx: Tx, command: Command, new: NewGrant, found: _Scene) -> dict[str, object]:
+    party, entry, number, at = command.party, new_id(), found.number, found.at
+    (wallet,) = found.wallets
     posting = WalletPosting(party.bucket)
     expires = new.expires_at.isoformat() if new.expires_at else None
     answer: dict[str, object] = {
@@ -85,17 +105,17 @@ async def _post_grant(tx: Tx, command: Command, new: NewGrant, wallet: Wallet, a
             new.note,
         ),
     )
-    await service.post(tx, posting, at)
+    due = _due(wallet, new, found)
+    schedule = ledger.ask_schedule(party.bucket, party.id, {wallet.asset_id: due}, new_period=False)
+    await tx.together(*service.ask_post(posting, at), schedule)
     return answer
 
 
-async def _schedule_grant(tx: Tx, party: Party, wallet: Wallet, new: NewGrant, at: datetime) -> None:
-    """See to it that time finds the wallet: at the next renewal, or sooner where a grant expires before it."""
-    enrolment = await service.enrolment_of(tx, party)
+def _due(wallet: Wallet, new: NewGrant, found: _Scene) -> datetime | None:
+    """Say when time finds the wallet: at the next renewal, or sooner where a grant expires before it."""
     ends = [lot.expires for lot in wallet.lots if lot.expires is not None]
     if new.expires_at is not None:
         ends.append(new.expires_at.timestamp())
-    if enrolment is not None:
-        ends.append(enrolment.renews_at.timestamp())
-    due = datetime.fromtimestamp(min(ends), at.tzinfo) if ends else None
-    await ledger.schedule(tx, party.bucket, party.id, {wallet.asset_id: due}, new_period=False)
+    if found.enrolment is not None:
+        ends.append(found.enrolment.renews_at.timestamp())
+    return datetime.fromtimestamp(min(ends), found.at.tzinfo) if ends else None

@@ -3,7 +3,7 @@
 Writing verbs need a teller's transaction for the account; they lock its wallets first.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import astuple
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from tokenhouse.domain import ledger
 from tokenhouse.domain.catalog.types import Catalog, Plan
 from tokenhouse.domain.ledger import chart
-from tokenhouse.domain.ledger.types import LegRow, Party
+from tokenhouse.domain.ledger.types import LegRow, Party, WalletColumns
 from tokenhouse.domain.wallets.types import (
     AllowanceLot,
     DueAccount,
@@ -27,7 +27,7 @@ from tokenhouse.domain.wallets.types import (
     WalletRow,
     WalletView,
 )
-from tokenhouse.infra.database import Tx, arrays, load_queries
+from tokenhouse.infra.database import Ask, Tx, arrays, load_queries
 from tokenhouse.infra.kernel.errors import UnknownReference
 
 _Q = load_queries(__file__)
@@ -48,11 +48,20 @@ Columns = Sequence[list[Any] | None]
 
 async def load(tx: Tx, bucket: int, keys: Iterable[tuple[int, int]]) -> list[Wallet]:
     """Lock wallets named (owner, asset) and load them with their lots; those that do not exist are left out."""
-    locked = await ledger.lock_wallets(tx, bucket, keys)
-    lots = await tx.one(
-        _LOTS_OF, bucket=bucket, owners=arrays.ints(locked[0] or ()), assets=arrays.ints(locked[1] or ())
-    )
-    return list(assemble(locked, astuple(lots)).values())
+    found = await tx.together(*ask_load(bucket, tuple(keys)))
+    return loaded(*found)
+
+
+def ask_load(bucket: int, keys: Collection[tuple[int, int]]) -> tuple[Ask, Ask]:
+    """Ask for what `load` does; `loaded` reads the two answers."""
+    owners, assets = {owner for owner, _ in keys}, {asset for _, asset in keys}
+    lots = {"bucket": bucket, "owners": arrays.ints(sorted(owners)), "assets": arrays.ints(sorted(assets))}
+    return ledger.ask_lock(bucket, keys), (_LOTS_OF, lots)
+
+
+def loaded(wallets: Sequence[WalletColumns], lots: Sequence[LotColumns]) -> list[Wallet]:
+    """Read what `ask_load` found."""
+    return list(assemble(astuple(wallets[0]), astuple(lots[0])).values())
 
 
 def assemble(wallets: Columns, lots: Columns) -> dict[tuple[int, int], Wallet]:
@@ -69,9 +78,15 @@ def assemble(wallets: Columns, lots: Columns) -> dict[tuple[int, int], Wallet]:
 
 async def post(tx: Tx, posting: WalletPosting, at: datetime) -> None:
     """Write a posting and its grants; the wallets are locked."""
-    await ledger.post(tx, posting, at)
+    await tx.together(*ask_post(posting, at))
+
+
+def ask_post(posting: WalletPosting, at: datetime) -> list[Ask]:
+    """Ask for what `post` does."""
+    asked = [ledger.ask_post(posting, at)]
     if posting.moves or posting.lots:
-        await tx.run(_POST_LOTS, bucket=posting.bucket, at=at, **_lot_params(posting))
+        asked.append((_POST_LOTS, {"bucket": posting.bucket, "at": at, **_lot_params(posting)}))
+    return asked
 
 
 def move_params(posting: WalletPosting) -> dict[str, object]:
@@ -130,7 +145,13 @@ def views_of(catalog: Catalog, looked: Looked) -> list[WalletView]:
 
 async def enrolment_of(tx: Tx, party: Party) -> Enrolment | None:
     """Return the plan of an account and the period it is in."""
-    return await tx.first(_ENROLMENT_OF, bucket=party.bucket, account_id=party.id)
+    query, params = ask_enrolment(party)
+    return await tx.first(query, **params)
+
+
+def ask_enrolment(party: Party) -> Ask:
+    """Ask for the plan of an account: no row of Enrolment where it is on none."""
+    return _ENROLMENT_OF, {"bucket": party.bucket, "account_id": party.id}
 
 
 async def grants_of(tx: Tx, party: Party, *, before: int | None = None, most: int = 100) -> list[GrantView]:

@@ -24,7 +24,10 @@ from tokenhouse.entrypoints.api.v1 import (
     earnings,
     holds,
     keys,
+    members,
     models,
+    privacy,
+    sessions,
     wallets,
 )
 from tokenhouse.infra.kernel.errors import (
@@ -38,7 +41,23 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 _NOUNS: tuple[APIRouter, ...] = tuple(
     module.routes
-    for module in (accounts, wallets, charges, batch, holds, checks, models, earnings, keys, audit, compat, ops)
+    for module in (
+        accounts,
+        wallets,
+        charges,
+        batch,
+        holds,
+        checks,
+        models,
+        earnings,
+        keys,
+        sessions,
+        members,
+        privacy,
+        audit,
+        compat,
+        ops,
+    )
 )
 
 

@@ -14,8 +14,8 @@ CODES: dict[str, tuple[int, str, str]] = {
     ),
     "unauthorized": (
         401,
-        "There is no key, or it is wrong, revoked or expired. All of these say the same.",
-        "Send a valid key: Authorization: Bearer KEY.",
+        "There is no key and no session, or it is wrong, revoked or expired. All of these say the same.",
+        "Sign in, or send a valid key: Authorization: Bearer KEY.",
     ),
     "insufficient_tokens": (
         402,
@@ -24,6 +24,11 @@ CODES: dict[str, tuple[int, str, str]] = {
     ),
     "insufficient_earnings": (402, "The payout is over what is payable.", "Ask for less, or wait until more matured."),
     "forbidden": (403, "The right account, without the scope or the role.", "Use a key that has it."),
+    "cross_site": (
+        403,
+        "A session's request came from another site's page, or does not say where from.",
+        "Send it from a page of this host (Sec-Fetch-Site or Origin says so), or use a key.",
+    ),
     "not_found": (404, "It is not there, or not yours to know of.", "Check the id and the key."),
     "method_not_allowed": (405, "The path has no such method.", "The header Allow names those it has."),
     "body_too_slow": (408, "The body did not come within 30 seconds.", "Send it again."),

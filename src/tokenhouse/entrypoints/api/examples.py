@@ -85,6 +85,23 @@ _KEY: dict[str, Any] = {
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": None,
+    "replaced_by": None,
+}
+_INVITATION: dict[str, Any] = {
+    "id": "01980f7d-5a7e-7a10-b2c3-0f1e2d3c4b5a",
+    "email": "ada@example.com",
+    "role": "member",
+    "created_at": _AT,
+    "expires_at": _LATER,
+}
+_SESSION: dict[str, Any] = {
+    "id": "01980f7e-4d3e-7f05-9c6f-8e7d6c5b4a39",
+    "created_at": _AT,
+    "seen_at": _AT,
+    "expires_at": _LATER,
+    "address": "192.0.2.7",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
+    "current": True,
 }
 _MEMBER = {"organization_id": "org-1", "user_id": "u-42", "name": "Ada", "role": "member", "created_at": _AT}
 _SOLD = {
@@ -207,6 +224,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "Key": _KEY,
     "NewKey": {**_KEY, "key": "th_live_…"},
+    "RotatedKey": {
+        **_KEY,
+        "key": "th_live_…",
+        "replaces": "01980f7c-0000-7e03-9a4d-6c5b4a392817",
+        "replaced_ends_at": _LATER,
+    },
     "Member": _MEMBER,
     "Act": {
         "id": "4711",
@@ -224,6 +247,37 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "after": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
         "request_id": "01980f7d-0a1b-7c2d-8e3f-405162738495",
         "address": "192.0.2.7",
+    },
+    "Session": _SESSION,
+    "Ended": {"ended": 3},
+    "Invitation": _INVITATION,
+    "NewInvitation": {**_INVITATION, "link": None},
+    "Erased": {"id": "erased-01980f7d5a7e7a10b2c30f1e2d3c4b5a"},
+    "Export": {
+        "account": {
+            "id": "u-42",
+            "kind": "user",
+            "name": "Ada",
+            "email": None,
+            "time_zone": "UTC",
+            "plan": "pro",
+            "created_at": _AT,
+        },
+        "memberships": [{"organization_id": "org-1", "role": "member"}],
+        "keys": [_KEY],
+        "wallets": [{"credit_type": "general", "balance": 240_000, "held": 5_000, "used": 10_000}],
+        "grants": [],
+        "models": [{"model_id": "m-1", "relation": "owner", "since": _AT}],
+        "charges": {"count": 1, "first_at": _AT, "last_at": _AT, "href": "/v1/charges?account_id=u-42"},
+        "earnings": {
+            "accrued_nano_usd": 2_500_000,
+            "accrued_usd": "0.0025",
+            "payable_nano_usd": 2_000_000,
+            "payable_usd": "0.002",
+            "paid_nano_usd": 0,
+            "paid_usd": "0.00",
+            "href": "/v1/earnings?account_id=u-42",
+        },
     },
     "Deduct": {"success": True, "message": "1 token deducted. 99 remaining.", "newBalance": 99},
     "ModelEarnings": {

@@ -11,6 +11,8 @@ from typing import Any
 
 import structlog
 
+from tokenhouse.domain.access.signing import SAFE_METHODS, authority_of_session, from_our_pages
+from tokenhouse.domain.access.types import Authority
 from tokenhouse.entrypoints.api.call import SCOPE, Call
 from tokenhouse.entrypoints.api.problems import Rendered, render
 from tokenhouse.entrypoints.api.runtime import Runtime
@@ -18,6 +20,7 @@ from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import (
     BadRequest,
+    CrossSite,
     IdempotencyKeyInvalid,
     TokenhouseError,
     TooLarge,
@@ -39,7 +42,10 @@ BODY_SECONDS = 30.0
 SLOW_SECONDS = 1.0
 _GUARDED = ("/v1/", "/api/")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_ONCE = (b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id")
+_ONCE = (
+    b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id", b"cookie", b"origin",
+    b"sec-fetch-site", b"host",
+)  # fmt: skip
 _VISIBLE = bytes(range(0x21, 0x7F))
 _MOST_KEY = 255
 _MOST_REQUEST_ID = 128
@@ -114,8 +120,11 @@ class Gate:
     async def _admit(self, call: Call, headers: Mapping[bytes, bytes], receive: Receive) -> None:
         """Fill in who calls and what was sent, or refuse."""
         keys = self._runtime.keys
-        credentials = headers.get(b"authorization", b"")
-        call.authority = keys.admin(credentials) or await keys.authority(credentials)
+        credentials = headers.get(b"authorization")
+        if credentials is None:
+            call.authority = await self._signed_in(call.method, headers)
+        else:
+            call.authority = keys.admin(credentials) or await keys.authority(credentials)
         if call.method in _WITH_BODY:
             loop = self._loop
             if loop is None:  # asking for it each time takes a system call
@@ -140,6 +149,18 @@ class Gate:
                 call.user = name
             else:
                 call.known_user(name)
+
+    async def _signed_in(self, method: str, headers: Mapping[bytes, bytes]) -> Authority:
+        """Say on whose behalf a request acts that shows no key: its session's. Unauthorized without; CrossSite."""
+        token = _cookie(headers.get(b"cookie", b""), self._runtime.cookie)
+        found = None if token is None else await self._runtime.sessions.find(token)
+        if found is None:
+            raise Unauthorized
+        safe = method in SAFE_METHODS
+        told = (headers.get(name) for name in (b"sec-fetch-site", b"origin", b"host"))
+        if not safe and not from_our_pages(*(None if one is None else one.decode("latin-1") for one in told)):
+            raise CrossSite
+        return authority_of_session(found, reading=safe)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, call: Call, began: float) -> None:
         """Hand the request to the framework, and see what it answers."""
@@ -180,7 +201,7 @@ class Gate:
             "request failed",
             request_id=call.request_id,
             method=call.method,
-            path=call.path,
+            path=_shown(call.path),
             exc_info=error,
             answered=known.code if known else "internal_error",
         )
@@ -206,7 +227,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=call.path[:300],
+                path=_shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -216,7 +237,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=call.path[:300],
+                path=_shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -270,6 +291,17 @@ async def _read(receive: Receive) -> bytes:
 
 def _too_large() -> TooLarge:
     return TooLarge("The body is larger than 1 MiB. Send less at once.")
+
+
+def _cookie(sent: bytes, name: bytes) -> str | None:
+    """Give the one value of a cookie; None where there is none, or where it stands twice."""
+    found = [value for key, _, value in (one.strip().partition(b"=") for one in sent.split(b";")) if key == name]
+    return found[0].decode("latin-1") if len(found) == 1 else None
+
+
+def _shown(path: str) -> str:
+    """Give a path as the log has it: without the secret of a mailed link, and not too long."""
+    return "/reset/…" if path.startswith("/reset/") else path[:300]
 
 
 def _request_id(given: bytes | None) -> str:

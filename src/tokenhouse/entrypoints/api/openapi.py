@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tokenhouse import __version__
 from tokenhouse.entrypoints.api.examples import EXAMPLES, page_of
-from tokenhouse.entrypoints.api.reference import CompatProblem, Problem
+from tokenhouse.entrypoints.api.reference import CompatProblem, Problem, refusals
 from tokenhouse.entrypoints.api.v1.batch import BatchBody
 
 _TAGS = [
@@ -21,7 +21,8 @@ _TAGS = [
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
-    ("Access", "Keys, and the members of organizations."),
+    ("Access", "Keys, sessions, the members of organizations, and invitations."),
+    ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Audit", "Who did what: every administrative and security act, as it was recorded."),
     ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
     ("Operations", "For those who run it."),
@@ -32,7 +33,8 @@ Billing of tokens and credits for AI apps: wallets, holds, charges, and what mod
 
 **Keys.** Send `Authorization: Bearer KEY`. A platform key acts for anyone and names whom, by a field of the body or by
 `X-User-ID`; an account's own key acts for itself, and for its organizations by role. Somebody else's account is not
-found (404).
+found (404). A person who signed in at [/login](/login) needs no key: their session, in its cookie, acts for them, for
+requests of this host's own pages.
 
 **Commands.** Whatever moves credits or money takes an `Idempotency-Key`: a new one for each thing to do, the same one
 to try that thing again. The same key with the same body gives the first answer again, for ever, with
@@ -68,7 +70,10 @@ _KEYED = {
     "models_purchase",
 }  # fmt: skip
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
-_FOR_WHOM = {"models_purchase", "compat_track_model_usage", "compat_models", "compat_purchase_model"}
+_FOR_WHOM = {
+    "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
+    "compat_models", "compat_purchase_model", "invitations_accept",
+}  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 
 
@@ -107,12 +112,18 @@ def schema(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     components["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."}
+        "key": {"type": "http", "scheme": "bearer", "description": "A platform key, or an account's own."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-tokenhouse",
+            "description": "Signed in at /login, in a browser on this host (in development: `tokenhouse`).",
+        },
     }
-    made["security"] = [{"key": []}]
-    for item in made["paths"].values():
+    made["security"] = [{"key": []}, {"session": []}]
+    for path, item in made["paths"].items():
         for operation in item.values():
-            _finish(operation)
+            _finish(operation, path)
     _rename(made)
     _show(made["components"]["schemas"])
     return made
@@ -149,7 +160,7 @@ def _objects(value: object) -> Iterator[dict[str, Any]]:
             yield from _objects(one)
 
 
-def _finish(operation: dict[str, Any]) -> None:
+def _finish(operation: dict[str, Any], path: str) -> None:
     name = operation["operationId"]
     parameters = operation.setdefault("parameters", [])
     if name in _KEYED:
@@ -165,6 +176,11 @@ def _finish(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if _is_framework_refusal(responses.get("422")):
         del responses["422"]
+    # What an X-User-ID that names another gets, wherever it is sent.
+    if path.startswith("/v1/"):
+        responses.setdefault("404", refusals(404)[404])
+    elif path.startswith("/api/"):
+        responses.setdefault("403", refusals(403, compat=True)[403])
 
 
 def _is_framework_refusal(response: dict[str, Any] | None) -> bool:

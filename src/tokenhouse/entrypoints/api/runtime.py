@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from tokenhouse.domain.access import Identities
+from tokenhouse.domain.access import Identities, Sessions
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
 from tokenhouse.domain.wallets import Looks
@@ -17,9 +17,11 @@ from tokenhouse.infra.telemetry.metrics import Metrics
 class Runtime:
     """The process's database, queues, caches and figures.
 
-    hold_ttl_seconds: of a hold that names none. maturity_days: until earnings are payable. live: whether keys made here
-    are real ones (`th_live_`). ready: raises Unavailable where the service cannot serve. log_requests: whether every
-    request is logged, not only those that fail or are slow.
+    cookie: the name of the cookie that sessions travel in. public_url: where people reach the service, without a slash
+    at the end: links in mails begin with it; None where nobody said. hold_ttl_seconds: of a hold that names none.
+    maturity_days: until earnings are payable. live: whether keys made here are real ones (`th_live_`). ready: raises
+    Unavailable where the service cannot serve. log_requests: whether every request is logged, not only those that fail
+    or are slow.
     """
 
     database: Database
@@ -28,8 +30,11 @@ class Runtime:
     looks: Looks
     identities: Identities
     keys: Keys
+    sessions: Sessions
+    cookie: bytes
     metrics: Metrics
     upgrade_url: str
+    public_url: str | None
     hold_ttl_seconds: int
     maturity_days: int
     live: bool

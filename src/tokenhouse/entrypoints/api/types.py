@@ -71,6 +71,7 @@ Credits = Annotated[int, Field(ge=1, le=MAX_CREDITS, json_schema_extra={"example
 AnyCredits = Annotated[int, Field(ge=0, le=MAX_CREDITS)]
 """Whole credits, none included."""
 
+Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
 Word = Annotated[str, Field(min_length=1, max_length=128)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Note = Annotated[str, Field(max_length=500)]

@@ -6,7 +6,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.cli import accounts, audit, catalog, config, doctor, imports, migrate, serve, sql, verify
+from tokenhouse.entrypoints.cli import (
+    accounts,
+    audit,
+    catalog,
+    config,
+    doctor,
+    imports,
+    migrate,
+    people,
+    reseal,
+    serve,
+    sql,
+    verify,
+)
 from tokenhouse.entrypoints.cli.demo.command import demo
 from tokenhouse.entrypoints.cli.output import explain, give
 
@@ -25,7 +38,9 @@ app.command()(migrate.migrate)
 app.command()(verify.verify)
 app.add_typer(audit.audit, name="audit")
 app.add_typer(catalog.catalog, name="catalog")
+people.register(accounts.accounts)
 app.add_typer(accounts.accounts, name="accounts")
+accounts.keys.command("reseal")(reseal.reseal)
 app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")

@@ -13,6 +13,7 @@ import typer
 from tokenhouse.entrypoints.cli.output import Json, give, give_json, say
 
 if TYPE_CHECKING:
+    from tokenhouse.domain.alerts.types import MailState
     from tokenhouse.infra.database.inspection import DatabaseFacts
     from tokenhouse.settings import Settings
 
@@ -202,8 +203,10 @@ def _database(settings: "Settings", *, with_catalog: bool) -> Iterator[Finding]:
         yield Finding(
             "connection", "warning", "not encrypted on its way", "Add sslmode=verify-full to TOKENHOUSE_DATABASE_URL."
         )
-    if with_catalog and facts.schema.current:
-        yield _in_force(settings)
+    if facts.schema.current:
+        if with_catalog:
+            yield _in_force(settings)
+        yield from _mail(settings)
 
 
 def _durability(facts: "DatabaseFacts") -> Iterator[Finding]:
@@ -262,6 +265,34 @@ def _connections(settings: "Settings", facts: "DatabaseFacts") -> Finding:
             "Lower TOKENHOUSE_WORKERS or TOKENHOUSE_DATABASE_POOL_SIZE, or raise max_connections.",
         )
     return Finding("connections", "ok", words)
+
+
+def _mail(settings: "Settings") -> Iterator[Finding]:
+    from tokenhouse.domain import alerts
+    from tokenhouse.entrypoints.cli.session import run
+
+    state = run(_outbox(settings))
+    outlet = alerts.outlet_of("mail", settings.channels)
+    words = f"{outlet.where if outlet else 'goes nowhere'}; {state.waiting} wait, {state.failing} of them failed before"
+    if outlet is None:
+        fix = "Set TOKENHOUSE_MAIL_URL and TOKENHOUSE_MAIL_FROM; what waits is then sent."
+        yield Finding("mail", "warning", words, fix)
+    elif state.failing:
+        yield Finding("mail", "warning", words, "The log of the jobs says why; it is tried again by itself.")
+    else:
+        yield Finding("mail", "ok", words)
+    if state.given_up:
+        fix = "The log of the jobs says why; whoever waits for it must ask for another."
+        yield Finding("mail given up", "warning", f"{state.given_up} in all", fix)
+
+
+async def _outbox(settings: "Settings") -> "MailState":
+    from tokenhouse.domain import alerts
+    from tokenhouse.entrypoints.cli.session import opened
+    from tokenhouse.infra.database import PLATFORM
+
+    async with opened(settings) as session, session.database.read(PLATFORM) as tx:
+        return await alerts.mail_state(tx)
 
 
 def _in_force(settings: "Settings") -> Finding:

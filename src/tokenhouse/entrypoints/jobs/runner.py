@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import structlog
 
+from tokenhouse.domain import alerts
 from tokenhouse.entrypoints.jobs.tasks import TASKS, Context, Task
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.database.boot import prepare
@@ -32,7 +33,7 @@ async def run(settings: Settings) -> None:
             max_size=_CONNECTIONS_A_TASK * len(TASKS),
             name="tokenhouse jobs",
         ) as database:
-            context = Context(database, ended.is_set)
+            context = Context(database, ended.is_set, mail=alerts.outlet_of("mail", settings.channels))
             log.info("jobs begin", tasks=[task.name for task in TASKS])
             async with asyncio.TaskGroup() as group:
                 for task in TASKS:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from tokenhouse.domain import access, ledger, metering, wallets
+from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
+from tokenhouse.domain.alerts.types import Outlet
 from tokenhouse.infra.database import PLATFORM, Actor, Database
 
 log = structlog.get_logger("tokenhouse.jobs")
@@ -21,10 +22,14 @@ _TELLER = Actor((0,), teller=True)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time."""
+    """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time.
+
+    mail: what delivers it; None: nothing is set up, it waits.
+    """
 
     database: Database
     ended: Callable[[], bool]
+    mail: Outlet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,42 @@ async def close_block(context: Context) -> int:
     return await ledger.close_block(context.database)
 
 
+async def deliver_mail(context: Context) -> int:
+    """Deliver what is due in the outbox; where the server cannot be used, the rest next time."""
+    if context.mail is None:
+        return 0
+    done = 0
+    while not context.ended():
+        one = await alerts.deliver_next(context.database, context.mail)
+        if one is None:
+            break
+        if one.trouble is None:
+            done += 1
+            continue
+        outcome = "will be tried again" if one.again else "given up"
+        log.warning("mail was not delivered", mail=str(one.id), tries=one.tries, trouble=one.trouble, outcome=outcome)
+        if one.away:
+            break
+    return done
+
+
+async def notice_waiting_mail(context: Context) -> int:
+    """Say in the log that mail waits which nothing delivers."""
+    if context.mail is not None:
+        return 0
+    async with context.database.read(PLATFORM) as tx:
+        waiting = (await alerts.mail_state(tx)).waiting
+    if waiting:
+        log.warning("mail waits, for no mail server is set up; set TOKENHOUSE_MAIL_URL", waiting=waiting)
+    return 0
+
+
+async def forget_sessions(context: Context) -> int:
+    """Delete the sessions that ended a month ago, and mailed links that nobody can use."""
+    async with context.database.transaction(PLATFORM) as tx:
+        return await access.forget_sessions(tx)
+
+
 async def _buckets(context: Context) -> range:
     async with context.database.read(PLATFORM) as tx:
         return range((await access.deployment(tx)).buckets)
@@ -86,4 +127,7 @@ TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
     Task("close audit block", 60, close_block),
+    Task("deliver mail", 2, deliver_mail),
+    Task("notice waiting mail", 600, notice_waiting_mail),
+    Task("forget sessions", 3600, forget_sessions),
 )

@@ -3,32 +3,33 @@
 import base64
 import hashlib
 import re
-from html import escape
-from importlib.resources import files
 
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from tokenhouse import __version__
+from tokenhouse.domain.access.types import SessionFound
+from tokenhouse.entrypoints.web.site import Site, text_of
 
-_IF_KEY = re.compile(r"<!-- if key -->(.*?)<!-- end -->", re.DOTALL)
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
 
-def mount(app: FastAPI, *, has_admin_key: bool) -> None:
-    """Serve `/`. has_admin_key: whether the settings name a platform key."""
-    template = files(__package__).joinpath("templates/home.html").read_text()
-    template = _IF_KEY.sub(r"\1" if has_admin_key else "", template)
-    policy = _policy(template)
+def mount(app: FastAPI, site: Site) -> None:
+    """Serve `/`: to whoever is signed in with their name and the way out."""
+    policy = _policy(_page(site, "", None))
 
     async def home(request: Request) -> Response:
         base = _base(request)
         if not _wants_page(request.headers.get("accept", "")):
             return JSONResponse(_told(base))
-        page = template.replace("{{ version }}", escape(__version__)).replace("{{ base }}", escape(base))
-        return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Vary": "Accept"})
+        page = _page(site, base, await site.who(request))
+        return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Vary": "Accept, Cookie"})
 
     app.add_route("/", home, include_in_schema=False)
+
+
+def _page(site: Site, base: str, who: SessionFound | None) -> str:
+    return text_of("home.html", base=base, key=site.has_admin_key, who=who)
 
 
 def _told(base: str) -> dict[str, object]:
@@ -63,5 +64,5 @@ def _policy(page: str) -> str:
         allowed[tag] = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     return (
         f"default-src 'none'; style-src {allowed['style']}; script-src {allowed['script']}; img-src data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )

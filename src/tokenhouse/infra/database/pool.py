@@ -11,6 +11,7 @@ import asyncio
 import json
 import select
 import time
+from collections.abc import Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -20,17 +21,20 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from tokenhouse.infra.database.queries import Query
 from tokenhouse.infra.database.token import PLATFORM, Signer
 from tokenhouse.infra.kernel.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from tokenhouse.infra.database.queries import Query
     from tokenhouse.infra.database.token import Actor
+
 
 R = TypeVar("R")
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
+Ask = tuple[Query[Any], Mapping[str, object]]
+"""A query and its parameters, for `Tx.together`."""
 
 ISOLATIONS = ("read committed", "repeatable read", "serializable")
 _ENTER = b"select set_config('tokenhouse.token', %s, true)"
@@ -110,6 +114,19 @@ class Tx:
         cursor = psycopg.AsyncRawCursor(self.connection, row_factory=query.make)
         await cursor.execute(query.text, query.values(params))
         return await cursor.fetchall()
+
+    async def together(self, *asked: Ask) -> list[list[Any]]:
+        """Run statements in order in one round trip, for none needs another's answer; return the rows of each.
+
+        Each sees what those before it did and what others have committed meanwhile, as if it were run alone.
+        """
+        cursors = []
+        async with self.connection.pipeline():
+            for query, params in asked:
+                cursor = psycopg.AsyncRawCursor(self.connection, row_factory=query.make)
+                await cursor.execute(query.text, query.values(params))
+                cursors.append(cursor)
+        return [await cursor.fetchall() for cursor in cursors]
 
     async def run(self, query: Query[Any], /, **params: object) -> int:
         """Run the statement and return how many rows it wrote or selected."""

@@ -48,6 +48,12 @@ class Signer:
             raise ValueError(f"The token key has {len(key)} bytes; it must have {KEY_BYTES}.")
         self._mac = hmac.new(key, digestmod=hashlib.sha256)
 
+    def derived(self, purpose: str) -> bytes:
+        """Return a key for another purpose, the same in every process on this database. No token has such a body."""
+        mac = self._mac.copy()
+        mac.update(f"key for {purpose}".encode())
+        return mac.digest()
+
     def sign(self, actor: Actor, ttl_seconds: int = 60, skew_seconds: float = 0.0) -> str:
         """Return a token for ``actor``, valid for ``ttl_seconds``.
 

@@ -84,6 +84,15 @@ class Forbidden(TokenhouseError):
     status, code, title = 403, "forbidden", "Forbidden"
 
 
+class CrossSite(Forbidden):
+    """A browser that is signed in was sent here by another site, or does not say that it was not."""
+
+    code, title = "cross_site", "Sent by another site"
+
+    def __init__(self) -> None:
+        super().__init__("This was not sent from our own pages. Open the page here and send it again, or use a key.")
+
+
 class NotFound(TokenhouseError):
     """Not there, or not the caller's to know of."""
 

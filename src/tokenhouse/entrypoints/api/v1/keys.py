@@ -1,24 +1,26 @@
-"""Who may act for an account: its keys, and the members of an organization."""
+"""The keys that act for an account."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, ledger
-from tokenhouse.domain.access.rules import manages, require_may_give
-from tokenhouse.domain.access.types import SCOPES, Account, Act, ApiKeyView, Identity
+from tokenhouse.domain.access.rules import acts_for, manages, require_may_give
+from tokenhouse.domain.access.types import SCOPES, Act, ApiKeyView, Identity
 from tokenhouse.entrypoints.api.call import Call, uuid_of
 from tokenhouse.entrypoints.api.reference import READ, WRITE, created, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
-from tokenhouse.entrypoints.api.types import Answer, Body, Id, Instant, Name
+from tokenhouse.entrypoints.api.types import Answer, Body, Instant, Name
 from tokenhouse.infra.database import PLATFORM
 from tokenhouse.infra.kernel.errors import Forbidden, NotFound, ValidationFailed
 
 routes = router("Access")
 
-_RANK = {"member": 0, "admin": 1, "owner": 2}
+_MOST_OVERLAP_SECONDS = 7 * 86_400
+_NOT_A_MANAGER = "Only the account itself, an organization's admins and the platform may do this."
+_NO_KEY = "There is no such key, it has ended, or it is not yours."
 
 
 class KeyBody(Body):
@@ -46,6 +48,7 @@ class KeyOut(Answer):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaced_by: str | None = Field(None, description="The key that a rotation put in its place.")
 
 
 class NewKeyOut(KeyOut):
@@ -54,35 +57,32 @@ class NewKeyOut(KeyOut):
     key: str = Field(description="The secret. Keep it: it is shown nowhere again.")
 
 
-class MemberBody(Body):
-    """Who becomes a member, as what."""
+class RotateBody(Body):
+    """How long both keys work."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"user_id": "u-42", "role": "member"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 3600}]})
 
-    user_id: Id
-    role: Literal["member", "admin", "owner"]
-    """A member uses the organization's credits; admins and owners also see to its keys and members."""
-
-
-class MemberOut(Answer):
-    """A user in an organization."""
-
-    organization_id: str
-    user_id: str
-    name: str | None
-    role: str
-    created_at: datetime | None = None
+    overlap_seconds: Annotated[int, Field(ge=0, le=_MOST_OVERLAP_SECONDS)] = 86_400
+    """The old key ends after so many seconds, or when it would have ended anyway; 0: at once."""
 
 
-async def _managed(call: Call, account_id: str) -> Identity:
-    """Find an account whose access the caller may change."""
+class RotatedKeyOut(NewKeyOut):
+    """The new key, with its secret this once."""
+
+    replaces: str = Field(description="The old key's id.")
+    replaced_ends_at: datetime = Field(description="When the old key ends.")
+
+
+async def managed(call: Call, account_id: str) -> Identity:
+    """Find an account whose access the caller may change. Another's: NotFound; without the role or scope: Forbidden."""
     identity = await call.account(account_id, *SCOPES)
     if not manages(call.authority, account_id):
-        raise Forbidden("Only the account itself, an organization's admins and the platform may do this.")
+        raise Forbidden(_NOT_A_MANAGER)
     return identity
 
 
-def _key_json(key: ApiKeyView) -> dict[str, Any]:
+def key_json(key: ApiKeyView) -> dict[str, Any]:
+    """Give a key ready to be written as JSON."""
     return {
         "id": str(key.id),
         "name": key.name,
@@ -92,6 +92,7 @@ def _key_json(key: ApiKeyView) -> dict[str, Any]:
         "expires_at": key.expires_at,
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
+        "replaced_by": str(key.replaced_by) if key.replaced_by else None,
     }
 
 
@@ -107,7 +108,7 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
 
     `admin` (act for anyone) and `usage:write` (report use that earns) are the platform's to give.
     """
-    identity = await _managed(call, account_id)
+    identity = await managed(call, account_id)
     require_may_give(call.authority, body.scopes)
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if body.expires_at is not None and body.expires_at <= await ledger.now(tx):
@@ -115,9 +116,40 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
         key, secret = await access.create_key(
             tx, identity.id, body.name, body.scopes, body.expires_at, live=call.runtime.live
         )
-        act = Act("key.create", "key", str(key.id), identity.id, after=_key_json(key))
+        act = Act("key.create", "key", str(key.id), identity.id, after=key_json(key))
         await access.record(tx, call.by(), act)
-    return answer({**_key_json(key), "key": secret}, 201)
+    return answer({**key_json(key), "key": secret}, 201)
+
+
+@routes.post(
+    "/v1/keys/{key_id}/rotate",
+    operation_id="api_keys_rotate",
+    summary="Rotate a key",
+    status_code=201,
+    responses={**created(RotatedKeyOut, description="Made; the old one still works for a while."), **WRITE},
+)
+async def api_keys_rotate(call: TheCall, key_id: str, body: RotateBody | None = None) -> Response:
+    """Make a key of the same account, name, scopes and end in the place of this one, which ends after an overlap.
+
+    Whoever may make the account's keys may rotate them; platform keys are the platform's to rotate. A key is rotated
+    once: after that its successor is.
+    """
+    number = uuid_of(key_id, "key")
+    async with call.runtime.database.transaction(PLATFORM) as tx:
+        old = await access.key_owner(tx, number)
+        if old is None or not (call.platform if old.external_id is None else acts_for(call.authority, old.external_id)):
+            raise NotFound(_NO_KEY)
+        if old.external_id is None:
+            call.require_admin()
+        elif not manages(call.authority, old.external_id):
+            raise Forbidden(_NOT_A_MANAGER)
+        require_may_give(call.authority, old.scopes)
+        overlap = (body or RotateBody()).overlap_seconds
+        key, secret, ends_at = await access.rotate_key(tx, old, overlap, live=call.runtime.live)
+        act = Act("key.rotate", "key", str(old.id), old.account_id, str(old.id), key_json(key))
+        await access.record(tx, call.by(), act)
+    told = {**key_json(key), "key": secret, "replaces": str(old.id), "replaced_ends_at": ends_at}
+    return answer(told, 201)
 
 
 @routes.get(
@@ -128,10 +160,10 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
 )
 async def api_keys_list(call: TheCall, account_id: str) -> Response:
     """List the account's keys, the newest first, without their secrets."""
-    identity = await _managed(call, account_id)
+    identity = await managed(call, account_id)
     async with call.runtime.database.read(PLATFORM) as tx:
         keys = await access.list_keys(tx, identity.id)
-    return answer(page([_key_json(key) for key in keys], None))
+    return answer(page([key_json(key) for key in keys], None))
 
 
 @routes.delete(
@@ -144,73 +176,10 @@ async def api_keys_list(call: TheCall, account_id: str) -> Response:
 )
 async def api_keys_revoke(call: TheCall, account_id: str, key_id: str) -> Response:
     """End a key, at once."""
-    identity = await _managed(call, account_id)
+    identity = await managed(call, account_id)
     number = uuid_of(key_id, "key")
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if not await access.revoke_key(tx, identity.id, number):
             raise NotFound("This account has no such key, or it was revoked before.")
         await access.record(tx, call.by(), Act("key.revoke", "key", str(number), identity.id, before={"live": True}))
     return Response(status_code=204)
-
-
-@routes.post(
-    "/v1/accounts/{account_id}/members",
-    operation_id="members_set",
-    summary="Add a member",
-    status_code=201,
-    responses={**created(MemberOut, description="Added, or the role changed."), **WRITE},
-)
-async def members_set(call: TheCall, account_id: str, body: MemberBody) -> Response:
-    """Make a user a member of an organization, or change the role there.
-
-    Whom to add is the platform's to say; an organization's admins change the roles of its members, up to their own.
-    """
-    await _managed(call, account_id)
-    async with call.runtime.database.transaction(PLATFORM) as tx:
-        accounts = await access.find_accounts(tx, [account_id, body.user_id])
-        user = accounts.get(body.user_id)
-        organization = accounts[account_id]
-        roles = {member.user_id: member.role for member in await access.members_of(tx, organization.id)}
-        if not call.platform:
-            _may_set(call, organization, roles.get(body.user_id), body)
-        if user is None:
-            raise NotFound(f"There is no account {body.user_id!r}. Create it with POST /v1/accounts.")
-        await access.set_member(tx, organization, user, body.role)
-        target = f"{organization.id}/{user.id}"
-        act = Act("member.set", "member", target, user.id, roles.get(body.user_id), body.role)
-        await access.record(tx, call.by(), act)
-    return answer({"organization_id": account_id, "user_id": body.user_id, "name": user.name, "role": body.role}, 201)
-
-
-def _may_set(call: Call, organization: Account, now: str | None, body: MemberBody) -> None:
-    """Refuse an organization's own admins what is the platform's or their owner's. now: the role so far."""
-    if now is None:
-        raise NotFound("The organization has no such member. The platform adds members.")
-    membership = call.authority.organizations.get(organization.external_id)
-    own = _RANK[membership.role] if membership else _RANK["owner"]
-    if max(_RANK[now], _RANK[body.role]) > own:
-        raise Forbidden("Only an owner changes owners.")
-
-
-@routes.get(
-    "/v1/accounts/{account_id}/members",
-    operation_id="members_list",
-    summary="List members",
-    responses={**found(MemberOut, description="All of them.", listed=True), **READ},
-)
-async def members_list(call: TheCall, account_id: str) -> Response:
-    """List the members of an organization, the first first. For its admins and the platform."""
-    identity = await _managed(call, account_id)
-    async with call.runtime.database.read(PLATFORM) as tx:
-        members = await access.members_of(tx, identity.id)
-    data = [
-        {
-            "organization_id": account_id,
-            "user_id": member.user_id,
-            "name": member.name,
-            "role": member.role,
-            "created_at": member.created_at,
-        }
-        for member in members
-    ]
-    return answer(page(data, None))

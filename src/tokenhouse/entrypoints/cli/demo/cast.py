@@ -7,7 +7,7 @@ from the catalog and from the models here.
 from dataclasses import dataclass
 from typing import Literal
 
-from tokenhouse.domain.access.types import NewAccount, Role
+from tokenhouse.domain.access.types import NewAccount, PlatformRole, Role
 from tokenhouse.domain.market.types import NewCharacter, NewModel
 
 Source = Literal["top_up", "gift", "bonus", "promotion"]
@@ -71,6 +71,14 @@ PEOPLE = (
     _organization("demo-birch", "Birch & Co", "starter"),
     _organization("demo-northwind", "Northwind Labs", "pro-org"),
     _organization("demo-helios", "Helios Group", "enterprise"),
+)
+
+# Those who can sign in, and what they are to the platform.
+SIGN_IN: tuple[tuple[str, PlatformRole | None], ...] = (
+    ("demo-admin", "admin"),
+    ("demo-creator", None),
+    ("demo-user", None),
+    ("demo-new", None),
 )
 
 MEMBERS: tuple[tuple[str, str, Role], ...] = (

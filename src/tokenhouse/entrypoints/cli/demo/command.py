@@ -68,11 +68,13 @@ async def _demo(seed: int, end: "date | None") -> "Loaded":
             version = (await catalogs.load(tx)).version
         if not version:
             await startup.apply_catalog(settings, session.booted)
-        return await _load(session.database, seed, end)
+        password = settings.demo_password.get_secret_value() if settings.demo_password else None
+        return await _load(session.database, seed, end, password)
 
 
-async def _load(database: "Database", seed: int, end: "date | None") -> "Loaded":
+async def _load(database: "Database", seed: int, end: "date | None", password: str | None) -> "Loaded":
     """Load it when nobody else does: a second run waits for the first."""
+    from tokenhouse.entrypoints.cli.demo.doors import open_doors
     from tokenhouse.entrypoints.cli.demo.loader import Loader
     from tokenhouse.infra.database.exclusive import exclusive
 
@@ -80,7 +82,15 @@ async def _load(database: "Database", seed: int, end: "date | None") -> "Loaded"
         async with exclusive(database, "demo") as mine:
             if mine:
                 with _progress() as tell:
-                    return await Loader(database, seed, tell).load(end)
+                    loader = Loader(database, seed, tell)
+                    await loader.people()
+                    made_up = await open_doors(database, password)
+                    if made_up is not None:  # told at once: loading may be killed
+                        say(
+                            "admin@, creator@, user@ and new@example.com sign in at /login. Their password, shown once:"
+                        )
+                        say(f"  {made_up}")
+                    return await loader.load(end)
         await asyncio.sleep(_WAIT_SECONDS)
 
 

@@ -55,14 +55,12 @@ class Loader:
         self._prefix = f"demo-{seed}"
 
     async def load(self, end: date | None) -> Loaded:
-        """Load all; `end` is the last day of use, None for yesterday by the database's clock."""
+        """Load what the people do, who are there; `end` is the last day of use, None for yesterday."""
         async with self._database.read(PLATFORM) as tx:
-            self._catalog = await catalogs.load(tx)
             buckets = (await access.deployment(tx)).buckets
             if end is None:
                 end = (await ledger.now(tx)).date() - timedelta(days=1)
         days = days_until(end)
-        await self._people()
         await self._models()
         await self._grants(months_of(days))
         await self._purchases()
@@ -80,8 +78,10 @@ class Loader:
 
     # ---- who and what ------------------------------------------------------------------------------
 
-    async def _people(self) -> None:
+    async def people(self) -> None:
+        """Make the accounts and who belongs to which."""
         async with self._database.read(PLATFORM) as tx:
+            self._catalog = await catalogs.load(tx)
             self._accounts = await access.find_accounts(tx, [one.account.external_id or "" for one in roles.PEOPLE])
         for done, one in enumerate(roles.PEOPLE, 1):
             external_id = one.account.external_id or ""

@@ -28,7 +28,7 @@ create index audit_of_target on access.audit (target_kind, target_id, id);
 -- What belongs to an act and must be forgettable: the salt of its digests, without which nobody can guess what they
 -- are of, and the caller's address. In no block; access.forget_acts takes it away with the person.
 create table access.audit_private (
-  audit_id   bigint primary key references access.audit,
+  audit_id   bigint primary key,
   actor_id   bigint,
   account_id bigint,
   salt       bytea not null check (octet_length(salt) = 16),

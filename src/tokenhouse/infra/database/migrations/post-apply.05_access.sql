@@ -52,14 +52,6 @@ begin
   update access.account set time_zone = coalesce(p_time_zone, time_zone) where id = p_id;
 end $$;
 
-create or replace function access.set_member(p_organization bigint, p_user bigint, p_role text) returns void
-language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-begin
-  perform access.require_platform();
-  insert into access.member (organization_id, user_id, role) values (p_organization, p_user, p_role)
-  on conflict (organization_id, user_id) do update set role = excluded.role;
-end $$;
-
 create or replace function access.create_key(
   p_id uuid, p_account bigint, p_name text, p_digest bytea, p_hint text, p_scopes text[], p_expires_at timestamptz
 ) returns timestamptz

@@ -38,8 +38,9 @@ begin
   perform ledger.write_accounts(p_bucket, p_owner, p_asset, p_role);
 end $$;
 
--- Locks wallets in key order (so that two batches never wait for each other in a ring) and tells what they hold, by
--- column. Those that do not exist are left out.
+-- Locks the wallets that these owners have of these assets, in key order (so that two batches never wait for each other
+-- in a ring), and tells what they hold, by column. One scan for all: pair by pair would take half as long again, and the
+-- few more, where a batch takes from several assets, harm nobody.
 create or replace function ledger.read_wallets(
   p_bucket smallint, p_owner bigint[], p_asset smallint[],
   out owners bigint[], out assets smallint[], out accounts bigint[], out balances bigint[], out helds bigint[],
@@ -49,9 +50,8 @@ language plpgsql as $$
 begin
   with locked as materialized (
     select a.owner_id, a.asset_id, a.id, a.balance, a.held, coalesce(a.due_at <= clock_timestamp(), false) as due
-    from unnest(p_owner) with ordinality n (_, i)
-    join ledger.account a
-      on a.bucket = p_bucket and a.owner_id = p_owner[i] and a.asset_id = p_asset[i] and a.role = 'wallet'
+    from ledger.account a
+    where a.bucket = p_bucket and a.owner_id = any (p_owner) and a.asset_id = any (p_asset) and a.role = 'wallet'
     order by a.owner_id, a.asset_id
     for no key update of a
   )

@@ -1,6 +1,6 @@
 -- Doors of the wallets: what a balance is made of. Wallets are locked (ledger.lock_wallets) before any of these.
 
--- The lots of these wallets with something left, by column; expiry as epoch seconds or null.
+-- The lots with something left that these accounts have of these assets, by column; expiry as epoch seconds or null.
 create or replace function wallets.read_lots(
   p_bucket smallint, p_account bigint[], p_asset smallint[],
   out accounts bigint[], out assets smallint[], out ids bigint[], out lefts bigint[], out sources text[],
@@ -11,12 +11,8 @@ begin
   select array_agg(l.account_id), array_agg(l.asset_id), array_agg(l.id), array_agg(l.remaining), array_agg(l.source),
          array_agg(l.priority), array_agg(date_part('epoch', l.expires_at))
   into accounts, assets, ids, lefts, sources, priorities, expiries
-  from unnest(p_account) with ordinality n (_, i)
-  -- offset: the wallets must lead the join, also while the planner still takes the table for an empty one
-  cross join lateral (
-    select * from wallets.lot x
-    where x.bucket = p_bucket and x.account_id = p_account[i] and x.asset_id = p_asset[i] and x.remaining > 0 offset 0
-  ) l;
+  from wallets.lot l
+  where l.bucket = p_bucket and l.account_id = any (p_account) and l.asset_id = any (p_asset) and l.remaining > 0;
 end $$;
 
 create or replace function wallets.lots_of(

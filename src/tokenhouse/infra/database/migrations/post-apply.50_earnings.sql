@@ -7,21 +7,28 @@ create or replace function earnings.read_standings(
 )
 language plpgsql as $$
 begin
-  insert into earnings.standing (bucket, model_id)
-  select p_bucket, m.id from unnest(p_model) m (id)
-  where not exists (select from earnings.standing s where s.bucket = p_bucket and s.model_id = m.id)
-  order by m.id
-  on conflict do nothing;
-  perform 1 from earnings.standing s where s.bucket = p_bucket and s.model_id = any (p_model)
-  order by s.model_id for no key update;
-  select array_agg(m.model_id), array_agg(m.uses) into models, uses
-  from (
-    select s.model_id, sum(s.uses)::bigint as uses
-    from access.deployment d
-    cross join generate_series(0, d.buckets - 1) b (bucket)
-    join earnings.standing s on s.bucket = b.bucket and s.model_id = any (p_model)
-    group by s.model_id
-  ) m;
+  loop
+    with locked as materialized (
+      select s.model_id, s.uses from earnings.standing s where s.bucket = p_bucket and s.model_id = any (p_model)
+      order by s.model_id for no key update
+    )
+    select array_agg(l.model_id), array_agg(l.uses) into models, uses from locked l;
+    exit when cardinality(models) = (select count(distinct m.id) from unnest(p_model) m (id));
+    insert into earnings.standing (bucket, model_id)
+    select distinct p_bucket, m.id from unnest(p_model) m (id)
+    order by 2
+    on conflict do nothing;
+  end loop;
+  if (select d.buckets from access.deployment d) > 1 then
+    select array_agg(m.model_id), array_agg(m.uses) into models, uses
+    from (
+      select s.model_id, sum(s.uses)::bigint as uses
+      from access.deployment d
+      cross join generate_series(0, d.buckets - 1) b (bucket)
+      join earnings.standing s on s.bucket = b.bucket and s.model_id = any (p_model)
+      group by s.model_id
+    ) m;
+  end if;
 end $$;
 
 create or replace function earnings.lock_standings(p_bucket smallint, p_model bigint[]) returns void

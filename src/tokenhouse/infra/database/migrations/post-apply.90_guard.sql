@@ -12,6 +12,11 @@ begin
       ('access.identity', 'account_id = any ((select access.scope())::bigint[])'),
       ('access.member', 'organization_id = any ((select access.scope())::bigint[]) or user_id = any ((select access.scope())::bigint[])'),
       ('access.api_key', 'account_id = any ((select access.scope())::bigint[])'),
+      ('access.credential', 'false'),
+      ('access.session', 'false'),
+      ('access.mail_token', 'false'),
+      ('access.external_identity', 'account_id = any ((select access.scope())::bigint[])'),
+      ('access.invitation', 'organization_id = any ((select access.scope())::bigint[])'),
       ('access.audit', 'false'),
       ('access.audit_private', 'false'),
       ('access.audit_block', 'false'),
@@ -30,7 +35,8 @@ begin
       ('earnings.standing', 'false'),
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
-      ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])')
+      ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
+      ('alerts.mail', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
@@ -53,7 +59,7 @@ declare
   s text;
   f regprocedure;
 begin
-  foreach s in array array['access', 'ledger', 'wallets', 'market', 'earnings', 'metering'] loop
+  foreach s in array array['access', 'ledger', 'wallets', 'market', 'earnings', 'metering', 'alerts'] loop
     for f in
       select p.oid from pg_proc p
       where p.pronamespace = s::regnamespace and p.prorettype <> 'trigger'::regtype

@@ -1,0 +1,105 @@
+"""All that is kept of a person, and taking the person out of it while the sums stay."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tokenhouse.domain import access, wallets
+from tokenhouse.domain.access.rules import opaque_id
+from tokenhouse.domain.access.types import Account, ApiKeyView, Role
+from tokenhouse.domain.catalog.types import Catalog
+from tokenhouse.domain.ledger.types import Party
+from tokenhouse.domain.metering.statements import Statement, statement
+from tokenhouse.domain.wallets.types import Enrolment, GrantView, WalletView
+from tokenhouse.infra.database import Tx, load_queries, sqlstate
+from tokenhouse.infra.kernel.errors import Conflict, NotFound
+from tokenhouse.infra.kernel.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """How many receipts an account has, and from when to when; None where it has none."""
+
+    count: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A model that an account owns or made. relation: owner or creator."""
+
+    model_id: str
+    relation: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All that is kept of an account; memberships by the organization's id, in whose records other words may stand."""
+
+    account: Account
+    enrolment: Enrolment | None
+    memberships: dict[str, Role]
+    keys: list[ApiKeyView]
+    wallets: list[WalletView]
+    grants: list[GrantView]
+    models: list[Owned]
+    charges: Charges
+    earnings: Statement
+
+
+_Q = load_queries(__file__)
+_ERASE = _Q.rows("erase", bool)
+_CHARGES_OF = _Q.rows("charges_of", Charges)
+_MODELS_OF = _Q.rows("models_of", Owned)
+
+_REFUSED = "TH409"
+_GRANTS_AT_ONCE = 1000
+
+
+async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int) -> Kept:
+    """Gather what is kept of an account, receipts and accruals by their number only. Needs the platform's token."""
+    party = Party(account.id, account.bucket, account.external_id)
+    roles = await access.organizations_of(tx, account.id)
+    organizations = await access.accounts_by_number(tx, roles)
+    grants: list[GrantView] = []
+    while not grants or len(grants) % _GRANTS_AT_ONCE == 0:
+        before = grants[-1].id if grants else None
+        more = await wallets.grants_of(tx, party, before=before, most=_GRANTS_AT_ONCE)
+        grants += more
+        if not more:
+            break
+    return Kept(
+        account=account,
+        enrolment=await wallets.enrolment_of(tx, party),
+        memberships={organizations[number].external_id: role for number, role in roles.items()},
+        keys=await access.list_keys(tx, account.id),
+        wallets=(await wallets.wallets_of(tx, catalog, party))[0],
+        grants=grants,
+        models=await tx.all(_MODELS_OF, account_id=account.id),
+        charges=await tx.one(_CHARGES_OF, bucket=account.bucket, account_id=account.id),
+        earnings=await statement(tx, account.id, maturity_days),
+    )
+
+
+async def erase(tx: Tx, account_id: int) -> str:
+    """Take a person out of all records: the id that the account has from now on.
+
+    Id, name and e-mail go; keys and memberships end; what the app wrote of the person goes: metadata and users' labels
+    of charges, notes, reasons, idempotency keys. Every sum stays. Needs the platform's token. NotFound: no such
+    account. Conflict (last_owner): an organization with other members would have no owner.
+    """
+    opaque = opaque_id(uuid7())
+    try:
+        there = await tx.one(_ERASE, account_id=account_id, opaque=opaque)
+    except Exception as error:
+        if sqlstate(error) == _REFUSED:
+            raise Conflict(
+                "This person is the last owner of an organization that has other members. Make another of them an "
+                "owner first.",
+                code="last_owner",
+            ) from error
+        raise
+    if not there:
+        raise NotFound("There is no such account. It may have been erased before.")
+    return opaque

@@ -1,0 +1,191 @@
+"""What is kept of a person: giving it out whole, and taking the person out of it."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import Response
+from pydantic import Field
+
+from tokenhouse.domain import access, metering
+from tokenhouse.domain.access.types import Act
+from tokenhouse.domain.metering import Kept
+from tokenhouse.entrypoints.api.reference import READ, WRITE, found
+from tokenhouse.entrypoints.api.routing import TheCall, answer, router
+from tokenhouse.entrypoints.api.types import Answer
+from tokenhouse.entrypoints.api.v1.holds import NoBody
+from tokenhouse.entrypoints.api.v1.keys import KeyOut, key_json, managed
+from tokenhouse.entrypoints.api.v1.wallets import GrantRowOut
+from tokenhouse.infra.database import PLATFORM
+from tokenhouse.infra.kernel.errors import NotFound
+from tokenhouse.infra.kernel.money import usd_text
+
+routes = router("Privacy")
+
+_NO_ACCOUNT = "There is no such account, or it is not yours."
+
+
+class ErasedOut(Answer):
+    """What is left of a person."""
+
+    id: str = Field(description="The account's id from now on; it says nothing of the person.")
+
+
+class ExportedAccountOut(Answer):
+    """Who the account is."""
+
+    id: str
+    kind: str
+    name: str
+    email: str | None
+    time_zone: str
+    plan: str | None
+    created_at: datetime
+
+
+class MembershipOut(Answer):
+    """An organization that the person belongs to."""
+
+    organization_id: str
+    role: str
+
+
+class ExportedWalletOut(Answer):
+    """What is in a wallet."""
+
+    credit_type: str
+    balance: int
+    held: int
+    used: int
+
+
+class ExportedModelOut(Answer):
+    """A model that the account owns or made."""
+
+    model_id: str
+    relation: str = Field(description="`owner` or `creator`.")
+    since: datetime
+
+
+class ExportedChargesOut(Answer):
+    """How many charges there are, and where they are read, with all that the app wrote into them."""
+
+    count: int
+    first_at: datetime | None
+    last_at: datetime | None
+    href: str
+
+
+class ExportedEarningsOut(Answer):
+    """What was earned, and where it is read use by use."""
+
+    accrued_nano_usd: int
+    accrued_usd: str
+    payable_nano_usd: int
+    payable_usd: str
+    paid_nano_usd: int
+    paid_usd: str
+    href: str
+
+
+class ExportOut(Answer):
+    """All that is kept of an account."""
+
+    account: ExportedAccountOut
+    memberships: list[MembershipOut]
+    keys: list[KeyOut]
+    wallets: list[ExportedWalletOut]
+    grants: list[GrantRowOut]
+    models: list[ExportedModelOut]
+    charges: ExportedChargesOut
+    earnings: ExportedEarningsOut
+
+
+@routes.get(
+    "/v1/accounts/{account_id}/export",
+    operation_id="accounts_export",
+    summary="Export all that is kept",
+    responses={**found(ExportOut, description="All of it."), **READ},
+)
+async def accounts_export(call: TheCall, account_id: str) -> Response:
+    """Give out all that is kept of a person or organization: for themselves, for its admins and for the platform.
+
+    Keys are without their secrets. Charges and earnings are counted here and read, page by page, at `href`.
+    """
+    identity = await managed(call, account_id)
+    catalog = (await call.runtime.commit.rates()).catalog
+    async with call.runtime.database.read(PLATFORM) as tx:
+        account = await access.find_account(tx, identity.external_id)
+        if account is None:
+            raise NotFound(_NO_ACCOUNT)
+        kept = await metering.kept_of(tx, catalog, account, call.runtime.maturity_days)
+    return answer(_exported(kept))
+
+
+def _exported(kept: Kept) -> dict[str, Any]:
+    account, sums = kept.account, kept.earnings
+    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    return {
+        "account": {
+            "id": account.external_id,
+            "kind": account.kind,
+            "name": account.name,
+            "email": account.email,
+            "time_zone": account.time_zone,
+            "plan": kept.enrolment.plan_id if kept.enrolment else None,
+            "created_at": account.created_at,
+        },
+        "memberships": [{"organization_id": name, "role": role} for name, role in sorted(kept.memberships.items())],
+        "keys": [key_json(key) for key in kept.keys],
+        "wallets": [
+            {"credit_type": one.credit_type, "balance": one.balance, "held": one.held, "used": one.used}
+            for one in kept.wallets
+        ],
+        "grants": [
+            {
+                "id": str(one.id),
+                "credit_type": one.credit_type,
+                "source": one.source,
+                "amount": one.amount,
+                "remaining": one.remaining,
+                "priority": one.priority,
+                "expires_at": one.expires_at,
+                "note": one.note,
+                "created_at": one.created_at,
+            }
+            for one in kept.grants
+        ],
+        "models": [{"model_id": one.model_id, "relation": one.relation, "since": one.since} for one in kept.models],
+        "charges": {
+            "count": kept.charges.count,
+            "first_at": kept.charges.first_at,
+            "last_at": kept.charges.last_at,
+            "href": f"/v1/charges?account_id={account.external_id}",
+        },
+        "earnings": {
+            **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
+            **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
+            "href": f"/v1/earnings?account_id={account.external_id}",
+        },
+    }
+
+
+@routes.post(
+    "/v1/accounts/{account_id}/erase",
+    operation_id="accounts_erase",
+    summary="Erase a person",
+    responses={200: {"model": ErasedOut, "description": "Erased; it cannot be undone."}, **WRITE},
+)
+async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = None) -> Response:  # noqa: ARG001 - an empty object is fine, anything else is not
+    """Take a person out of all records, and leave every sum as it is. For platform keys and admins.
+
+    Id, name and e-mail go, keys and memberships end at once, and what the app wrote of the person goes: metadata and
+    users of charges, notes of grants, reasons, idempotency keys. Receipts and books still read.
+    """
+    identity = await call.account(account_id, "admin")
+    async with call.runtime.database.transaction(PLATFORM) as tx:
+        opaque = await metering.erase(tx, identity.id)
+        await access.forget_acts(tx, identity.id)
+        act = Act("account.erase", "account", str(identity.id), identity.id)
+        await access.record(tx, call.by(), act)
+    call.runtime.identities.forget(account_id)
+    return answer({"id": opaque})

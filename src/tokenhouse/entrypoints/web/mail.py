@@ -1,0 +1,38 @@
+"""Mails that pages send: a link, and for what."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from tokenhouse.infra.database import Tx
+
+if TYPE_CHECKING:
+    from tokenhouse.domain.access.types import Account, Credential, Purpose
+    from tokenhouse.entrypoints.web.site import Site
+
+_log = structlog.stdlib.get_logger("tokenhouse.web")
+
+_TEMPLATES = {"verify": ("verify_email", "/verify?token="), "reset": ("reset_password", "/reset/")}
+
+
+class Send(Protocol):
+    """Sends a mail once the transaction is committed."""
+
+    async def __call__(self, tx: Tx, *, to: str, template: str, values: Mapping[str, str]) -> None:
+        """Write the mail down in this transaction. to: an address. values: what the template shows."""
+
+
+async def not_set_up(tx: Tx, *, to: str, template: str, values: Mapping[str, str]) -> None:  # noqa: ARG001 - neither address nor link is for the log
+    """Say that nothing is sent."""
+    _log.warning("mail is not set up: nothing was sent", template=template)
+
+
+async def send_link(site: "Site", tx: Tx, person: "Account | Credential", purpose: "Purpose", token: str) -> None:
+    """Mail a person the link of a token that can be used once."""
+    if site.base is None:
+        _log.error("TOKENHOUSE_PUBLIC_URL is not set: no link can be mailed")
+        return
+    template, path = _TEMPLATES[purpose]
+    values = {"link": f"{site.base}{path}{token}", "name": person.name}
+    await site.send(tx, to=person.email or "", template=template, values=values)

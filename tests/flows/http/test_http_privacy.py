@@ -1,0 +1,156 @@
+"""What is kept of a person is given out whole; an erased person stands nowhere, and every sum stays."""
+
+import json
+import uuid
+
+import pytest_asyncio
+
+from economy import clean
+from http_face import is_problem
+from tokenhouse.infra.database import Database
+
+
+def dump(superuser):
+    """Every row of every table as text, the migrations' own tables included: {table: its rows}."""
+    tables = superuser.execute(
+        "select quote_ident(n.nspname) || '.' || quote_ident(c.relname) from pg_class c "
+        "join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'm', 'f') "
+        "and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
+    ).fetchall()
+    assert len(tables) >= 25
+    return {name: "\n".join(row for (row,) in superuser.execute(f"select t::text from {name} t")) for (name,) in tables}
+
+
+@pytest_asyncio.fixture
+async def life(client):
+    """A person whose every word holds a canary, with rows wherever a person has some."""
+    canary = f"zq{uuid.uuid4().hex[:16]}"
+    person = f"{canary}-id"
+    note = {"note": f"{canary} said so"}
+    body = {"id": person, "kind": "user", "name": f"{canary} Name", "email": f"{canary}@Example.org", "plan": "pro"}
+    await client.must("/v1/accounts", body)
+    org = await client.account("firm", "organization", plan="enterprise")
+    other = await client.account("other", credits_left=1000)
+    for user, role in ((person, "member"), (other, "owner")):
+        await client.must(f"/v1/accounts/{org}/members", {"user_id": user, "role": role})
+    own = await client.key_of(person, name=f"key of {canary}")
+    await client.must(f"/v1/accounts/{org}/invitations", {"email": body["email"], "role": "admin"})
+    grant = {"credit_type": "general", "amount": 500, "source": "gift", "note": f"for {canary}"}
+    await client.must(f"/v1/accounts/{person}/grants", grant, idem=f"grant-{canary}")
+    model = await client.model(owner=person, creator_id=person, creator_share_bps=1000, price_credits=5)
+    spent = {"amount": 7, "metadata": note, "user_id": person}
+    charge = await client.must("/v1/charges", {"account_id": person, **spent}, idem=f"order-{canary}")
+    shared = await client.must("/v1/charges", {"account_id": org, "operation": "forecast", "user_id": person,
+                                               "metadata": note})  # fmt: skip
+    await client.must(f"/v1/charges/{charge['id']}/reverse", {"amount": 2, "reason": f"{canary} complained"})
+    await client.must(f"/v1/charges/{shared['id']}/reverse", {"amount": 1, "reason": f"{canary} complained"})
+    hold = await client.must("/v1/holds", {"account_id": person, **spent})
+    await client.must("/v1/holds", {"account_id": org, "operation": "forecast", "user_id": person, "metadata": note})
+    earned = await client.must("/v1/charges", {"account_id": other, "model_id": model, "amount": 9})
+    assert {one["account_id"] for one in earned["earnings"]} == {person}
+    return {
+        "canary": canary, "person": person, "org": org, "other": other, "own": own, "model": model, "charge": charge,
+        "hold": hold, "earned": earned, "email": body["email"],
+    }  # fmt: skip
+
+
+async def test_all_that_is_kept_is_given_out(client, life):
+    person = life["person"]
+    path = f"/v1/accounts/{person}/export"
+    told = (await life["own"].get(path)).json
+    assert told == (await client.get(path)).json
+    assert told["account"]["email"] == life["email"]
+    assert told["account"]["plan"] == "pro"
+    assert told["memberships"] == [{"organization_id": life["org"], "role": "member"}]
+    assert [key["name"] for key in told["keys"]] == [f"key of {life['canary']}"]
+    assert life["own"].key not in json.dumps(told)
+    assert [grant["note"] for grant in told["grants"] if grant["source"] == "gift"] == [f"for {life['canary']}"]
+    assert {one["credit_type"]: one["balance"] for one in told["wallets"]}["general"] == await client.balance(person)
+    assert {(one["model_id"], one["relation"]) for one in told["models"]} == {
+        (life["model"], "owner"), (life["model"], "creator"),
+    }  # fmt: skip
+    charges = (await life["own"].get(told["charges"]["href"])).json["data"]
+    assert told["charges"]["count"] == len(charges) == 1
+    assert charges[0]["metadata"] == {"note": f"{life['canary']} said so"}
+    earnings = (await life["own"].get(told["earnings"]["href"])).json
+    assert told["earnings"]["accrued_nano_usd"] == earnings["accrued_nano_usd"] > 0
+
+
+async def test_only_oneself_and_the_platform_export(client, life):
+    path = f"/v1/accounts/{life['person']}/export"
+    other = await client.key_of(life["other"])
+    is_problem(await other.get(path), 404)
+    is_problem(await (await client.key_of(life["person"], scopes=["wallets:read"])).get(path), 403)
+    assert (await other.get(f"/v1/accounts/{life['org']}/export")).status == 200
+    is_problem(await life["own"].get(f"/v1/accounts/{life['org']}/export"), 403)
+    is_problem(await client.get("/v1/accounts/nobody-at-all/export"), 404)
+
+
+async def test_an_erased_person_stands_nowhere(client, life, superuser, shared_database):
+    canary, person, org, other = (life[name] for name in ("canary", "person", "org", "other"))
+    before = dump(superuser)
+    found = {name for name, rows in before.items() if canary in rows.lower()}
+    assert {
+        "access.identity", "access.api_key", "access.invitation", "ledger.entry", "ledger.hold", "wallets.lot",
+        "metering.usage", "metering.reversal",
+    } <= found  # fmt: skip
+    balances = [(await client.get(f"/v1/accounts/{name}/wallets")).json for name in (person, org)]
+    earned = (await client.get(f"/v1/earnings?account_id={person}")).json
+    is_problem(await life["own"].post(f"/v1/accounts/{person}/erase"), 403)
+    is_problem(await (await client.key_of(other)).post(f"/v1/accounts/{person}/erase"), 404)
+
+    opaque = (await client.must(f"/v1/accounts/{person}/erase"))["id"]
+    assert opaque.startswith("erased-")
+    after = dump(superuser)
+    assert {name: rows for name, rows in after.items() if canary in rows.lower()} == {}
+    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
+        await clean(database)
+
+    is_problem(await life["own"].get(f"/v1/accounts/{opaque}"), 401)
+    for path in (f"/v1/accounts/{person}", f"/v1/accounts/{person}/wallets", f"/v1/charges?account_id={person}"):
+        is_problem(await client.get(path), 404)
+    is_problem(await client.post(f"/v1/accounts/{person}/erase"), 404)
+    assert [(await client.get(f"/v1/accounts/{name}/wallets")).json for name in (opaque, org)] == balances
+    now = (await client.get(f"/v1/earnings?account_id={opaque}")).json
+    assert now["accrued_nano_usd"] == earned["accrued_nano_usd"]
+    assert [row["user_id"] for row in (await client.get(f"/v1/accounts/{org}/members")).json["data"]] == [other]
+
+    receipt = (await client.get(f"/v1/charges/{life['charge']['id']}")).json
+    assert (receipt["account_id"], receipt["amount"], receipt["metadata"]) == (opaque, 7, None)
+    assert (await client.get(f"/v1/charges?account_id={org}&user_id={opaque}")).json["data"]
+    earned = (await client.get(f"/v1/charges/{life['earned']['id']}")).json
+    assert {one["account_id"] for one in earned["earnings"]} == {opaque}
+    again = await client.must("/v1/charges", {"account_id": other, "model_id": life["model"], "amount": 9})
+    assert {one["account_id"] for one in again["earnings"]} == {opaque}
+    captured = await client.must(f"/v1/holds/{life['hold']['id']}/capture", {"amount": 3})
+    assert (captured["account_id"], captured["user_id"]) == (opaque, None)
+    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
+        await clean(database)
+
+    # The id is free, and who takes it is somebody else.
+    await client.must("/v1/accounts", {"id": person, "kind": "user", "name": "x"})
+    assert (await client.get(f"/v1/charges?account_id={person}")).json["data"] == []
+
+
+async def test_the_last_owner_is_not_erased_from_under_others(client):
+    org, chief, mate = await client.account("o", "organization"), await client.account("c"), await client.account("m")
+    for user, role in ((chief, "owner"), (mate, "member")):
+        await client.must(f"/v1/accounts/{org}/members", {"user_id": user, "role": role})
+    is_problem(await client.post(f"/v1/accounts/{chief}/erase"), 409, "last_owner")
+    assert (await client.get(f"/v1/accounts/{chief}")).status == 200
+    assert (await client.call("DELETE", f"/v1/accounts/{org}/members/{mate}")).status == 204
+    assert (await client.post(f"/v1/accounts/{chief}/erase")).status == 200
+
+
+async def test_other_processes_forget_the_erased(client, shared_database):
+    from tokenhouse.domain.access import Identities
+
+    person, other = await client.account("gone"), await client.account("there")
+    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
+        known = Identities(database)
+        await known.find_all([person, other])
+        await client.must(f"/v1/accounts/{person}/erase")
+        assert known.known(person) is not None
+        await known.forget_erased()
+        assert known.known(person) is None
+        assert known.known(other) is not None
