@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--examples", type=int, default=20, metavar="TIMES", help="of each property test, as many times (20)"
     )
-    parser.add_argument("--minutes", type=float, default=3.0, help="of mixed load, and of fuzz (3)")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of mixed load, of fuzz, of attacks (3)")
     given = parser.parse_args()
     wanted = tuple(given.only.split(",")) if given.only else PARTS
     if unknown := set(wanted) - set(PARTS):
@@ -54,6 +54,7 @@ def _parts(seed: int, given: argparse.Namespace, wanted: tuple[str, ...]) -> dic
     if "mixed" in wanted:
         parts["mixed load"] = lambda say: together.run(seed, given.minutes * 60, say)
     if "fuzz" in wanted:
+        parts["attacks on every endpoint"] = lambda say: suites.attacks(given.minutes * 60, say)
         parts["fuzz"] = lambda say: fuzz.run(seed, given.minutes * 60, say)
     return parts
 

@@ -42,7 +42,7 @@ async def collect(stage: Stage) -> list[Seed]:
         Seed("GET", "/", None),
         Seed("GET", "/docs", None),
     ]
-    return seeds + list(_of_reference(reference, known))
+    return seeds + list(of_reference(reference, known))
 
 
 async def _made(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +51,8 @@ async def _made(client: Client, path: str, body: dict[str, Any]) -> dict[str, An
     return found
 
 
-def _of_reference(reference: dict[str, Any], known: dict[str, str]) -> Iterator[Seed]:
+def of_reference(reference: dict[str, Any], known: dict[str, str]) -> Iterator[Seed]:
+    """Make seeds of every operation of a reference. known: parameters' names and values that exist."""
     for path, operations in reference["paths"].items():
         filled = _PARAMETER.sub(lambda name: known.get(name[1], "x"), path)
         for method, operation in operations.items():

@@ -1,8 +1,12 @@
-"""Spoilt requests, by the thousand, on raw sockets: none may crash the service, none may be answered with a 500."""
+"""Spoilt requests, by the thousand, on raw sockets: none may crash the service, none may be answered with a 500.
+
+No answer may hold a secret, a path or SQL, and no line of the log a secret.
+"""
 
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 
 from soak.client import Reply, read_reply
@@ -15,7 +19,10 @@ _ANSWER_SECONDS = 10.0
 _SILENCE_SECONDS = 0.5  # what is not whole need not be answered
 _MOST_FINDINGS = 20
 _SERVER_ERRORS_ALLOWED = {501, 503, 505}
-_LEAKS = (b"Traceback", b"psycopg", b"site-packages", b'.py"', b"SELECT ", b"th_owner")
+_LEAKS = (
+    b"Traceback", b"psycopg", b"site-packages", b'.py"', b"SELECT ", b"select access.", b"th_owner", b"th_app",
+    b"/tmp/", b"/usr/", b"/work/", b'relation "', b"syntax error at", b"SQLSTATE", b".s.PGSQL",
+)  # fmt: skip
 
 
 async def run(seed: int, seconds: float, say: Say) -> tuple[list[str], str]:
@@ -32,6 +39,9 @@ async def run(seed: int, seconds: float, say: Say) -> tuple[list[str], str]:
         for word in ("Traceback", "request failed"):
             if word in said:
                 stage.find(f"{word!r} stands {said.count(word)} times in {stage.service.log}")
+        for name, secret in fuzz.secrets.items():
+            if secret in said.encode():
+                stage.find(f"the {name} stands in {stage.service.log}")
         await stage.prove()
         told = ", ".join(f"{status} × {count:,}" for status, count in sorted(fuzz.answers.items()))
         return stage.findings, f"{sum(fuzz.answers.values()):,} spoilt requests from {len(seeds)}; answered {told}"
@@ -46,10 +56,14 @@ class Fuzz:
         self._seed = seed
         self._seeds = seeds
         self._deadline = deadline
+        self.secrets = {
+            "admin key": stage.service.admin_key.encode(),
+            "database's password": (stage.folder / "postgres.secret").read_bytes().strip(),
+        }
 
     async def caller(self, number: int) -> None:
         """Send until the time is over, or until there is enough to look at."""
-        connection = _Connection(self._stage.service.host, self._stage.service.port)
+        connection = Connection(self._stage.service.host, self._stage.service.port)
         count = 0
         while time.monotonic() < self._deadline and len(self._stage.findings) < _MOST_FINDINGS:
             count += 1
@@ -57,7 +71,7 @@ class Fuzz:
             case = spoil(dice.choice(self._seeds), dice, self._stage.service.admin_key)
             reply = await connection.send(case)
             self.answers[str(reply.status) if reply else "closed or silent"] += 1
-            if wrong := _wrong(case, reply):
+            if wrong := wrong_with(case, reply, self.secrets):
                 shown = case.raw.replace(self._stage.service.admin_key.encode(), b"KEY")
                 self._stage.find(
                     f"{wrong}: {case.level} {shown[:1500]!r} ({len(shown)} bytes) was answered with {reply}"
@@ -74,21 +88,24 @@ class Fuzz:
                 self._stage.find(f"not ready for others, asked {time.monotonic() - began:.1f} s")
 
 
-def _wrong(case: Case, reply: Reply | None) -> str | None:
-    """Say what is wrong with an answer, if anything."""
+def wrong_with(case: Case, reply: Reply | None, secrets: Mapping[str, bytes]) -> str | None:
+    """Say what is wrong with an answer, if anything. secrets: what no answer may hold, by name."""
     if reply is None:
         return "no answer" if case.strict else None
     if reply.status >= 500 and reply.status not in _SERVER_ERRORS_ALLOWED:
         return f"a {reply.status}"
-    if reply.status >= 400 and any(leak in reply.body for leak in _LEAKS):
+    if reply.status >= 400 and any(leak in reply.body and leak not in case.raw for leak in _LEAKS):
         return "a leak"
+    answer = str(reply.headers).encode() + reply.body
+    if found := [name for name, secret in secrets.items() if secret in answer]:
+        return f"the {found[0]}"
     api = b" /v1/" in case.raw or b" /api/" in case.raw
     if case.strict and api and reply.status >= 400 and not (reply.json or {}).get("code"):
         return "a refusal without a code"
     return None
 
 
-class _Connection:
+class Connection:
     """A raw connection; kept as long as what was sent over it was proper HTTP."""
 
     def __init__(self, host: str, port: int) -> None:

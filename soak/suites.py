@@ -29,6 +29,13 @@ async def many_examples(seed: int, times: int, say: Say) -> tuple[list[str], str
     return await _pytest("many examples", files, environment, "-p", "soak.examples", f"--hypothesis-seed={seed}")
 
 
+async def attacks(seconds: float, say: Say) -> tuple[list[str], str]:
+    """Run the attacks on every endpoint, each for so long."""
+    files = _tests("tests/flows/hardening")
+    say(f"attacks, {seconds:.0f} s each")
+    return await _pytest("attacks", files, {"TOKENHOUSE_TEST_FUZZ_SECONDS": str(seconds)})
+
+
 def _tests(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("test_*.py"))
 

@@ -45,7 +45,16 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
     # With the protocol named, asyncio switches Nagle's algorithm off; it would cost 40 ms a request.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, http="httptools", loop="none")
+        config = uvicorn.Config(
+            app,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            http="httptools",
+            loop="none",
+            proxy_headers=False,
+            server_header=False,
+        )
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listening]))
         while not server.started:

@@ -6,7 +6,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ from tokenhouse.entrypoints.api import fast
 from tokenhouse.entrypoints.api.app import make_app
 from tokenhouse.entrypoints.api.gate import Gate
 from tokenhouse.entrypoints.api.keys import Keys
+from tokenhouse.entrypoints.api.limits import Limits
+from tokenhouse.entrypoints.api.proxies import Proxies
 from tokenhouse.entrypoints.api.runtime import Runtime
+from tokenhouse.entrypoints.api.windows import storage_of
 from tokenhouse.entrypoints.web import pages
 from tokenhouse.entrypoints.web.oidc import FLOW_SECONDS
 from tokenhouse.entrypoints.web.oidc_provider import Provider
@@ -68,15 +71,6 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
     metrics.watch_queue(lambda: commit.waiting)
     admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
 
-    async def ready() -> None:
-        try:
-            async with asyncio.timeout(_READY_SECONDS), database.read(PLATFORM) as tx:
-                fits = (await access.deployment(tx)).buckets == booted.buckets
-        except TimeoutError:
-            raise Unavailable("The database does not answer.") from None
-        if not fits:
-            raise Unavailable("The database is another than at the start. Start again.")
-
     cookie = Cookie(settings.production, settings.session_max_seconds)
     runtime = Runtime(
         database=database,
@@ -87,13 +81,20 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         keys=Keys(database, admin_key),
         sessions=Sessions(database, SessionLimits(settings.session_idle_seconds, settings.session_max_seconds)),
         cookie=cookie.name.encode(),
+        limits=Limits(
+            storage_of(settings.rate_limit_storage.get_secret_value(), database),
+            per_minute=settings.rate_limit_per_minute,
+            address_per_minute=settings.rate_limit_address_per_minute,
+            named_user_per_minute=settings.rate_limit_named_user_per_minute,
+        ),
+        proxies=Proxies(settings.trusted_proxies),
         metrics=metrics,
         upgrade_url=settings.upgrade_url,
         public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
         maturity_days=settings.earnings_maturity_days,
         live=settings.production,
-        ready=ready,
+        ready=_ready(database, booted),
         metrics_public=settings.metrics_public,
         log_requests=settings.log_level == "debug",
     )
@@ -108,6 +109,21 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
     pages.mount(app, _site(settings, runtime, cookie))
     # Traced, every request goes through the framework, which makes the spans.
     return Gate(runtime, app, {} if traced["tracing"] else fast.routes())
+
+
+def _ready(database: Database, booted: Booted) -> Callable[[], Awaitable[None]]:
+    """Make the question whether the service can serve."""
+
+    async def ready() -> None:
+        try:
+            async with asyncio.timeout(_READY_SECONDS), database.read(PLATFORM) as tx:
+                fits = (await access.deployment(tx)).buckets == booted.buckets
+        except TimeoutError:
+            raise Unavailable("The database does not answer.") from None
+        if not fits:
+            raise Unavailable("The database is another than at the start. Start again.")
+
+    return ready
 
 
 @asynccontextmanager
@@ -156,6 +172,7 @@ def _site(settings: Settings, runtime: Runtime, cookie: Cookie) -> Site:
         providers=tuple(_provider(one) for one in settings.oidc),
         flow_key=runtime.database.signer.derived("signing in by a provider"),
         flow_cookie=Cookie(cookie.secure, FLOW_SECONDS, "tokenhouse-oidc"),
+        budget=runtime.limits,
         send=alerts.send,
     )
 

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -53,6 +54,10 @@ class SettingsError(Exception):
 
 
 Count = Annotated[int, Field(ge=1)]
+Limit = Annotated[int, Field(ge=0, le=1_000_000)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LOOPBACK: tuple[Network, ...] = (ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv6Network("::1/128"))
 
 
 class OidcProvider(BaseModel):
@@ -131,8 +136,18 @@ class Settings(BaseSettings):
     oidc: tuple[OidcProvider, ...] = ()
     """Providers by which people may sign in, each a table [[oidc]] of tokenhouse.toml."""
 
-    rate_limit_per_minute: Annotated[int, Field(ge=0)] = 0
-    """Requests a minute of one account's key or session; 0: no limit. Platform keys have none."""
+    rate_limit_per_minute: Limit = 0
+    """Requests a minute of one account's key or session; 0: no limit. A key may have a limit of its own, and platform
+    keys have none but their own."""
+    rate_limit_address_per_minute: Limit = 0
+    """Requests a minute without valid credentials from one address (of IPv6: one /64); 0: no limit."""
+    rate_limit_named_user_per_minute: Limit = 0
+    """Requests a minute that platform keys make for one user; 0: no limit."""
+    rate_limit_storage: SecretStr = SecretStr("database")
+    """Where hits are counted: `database` (all processes together), `memory` (each its own), or `redis://…`."""
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = _LOOPBACK
+    """Networks whose X-Forwarded-For and X-Forwarded-Proto are believed; as a variable: separated by commas, or
+    `none`."""
     login_tries_per_minute: Annotated[int, Field(ge=1)] = 10
 
     mail_url: SecretStr | None = None
@@ -166,6 +181,21 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, level: object) -> object:
         return level.lower() if isinstance(level, str) else level
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        return () if given.strip() == "none" else tuple(part.strip() for part in given.split(","))
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _known_storage(cls, storage: SecretStr) -> SecretStr:
+        text = storage.get_secret_value()
+        if text not in {"database", "memory"} and not text.startswith(("redis://", "rediss://")):
+            raise ValueError("must be database, memory or redis://HOST:PORT/NUMBER")
+        return storage
 
     @field_validator("admin_key")
     @classmethod

@@ -13,22 +13,17 @@ import pytest_asyncio
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
-from tokenhouse.domain.access.types import Act, By, SessionLimits, Visitor
+from tokenhouse.domain.access.types import Act, By, HitsAsked, SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.database.token import Signer
 
 # What whoever acts for anybody may see.
 OFFERED = {"market.model", "market.pricing", "market.character"}
 PLATFORMS = {
-    "access.audit",
-    "access.audit_block",
-    "access.audit_private",
-    "access.credential",
-    "access.mail_token",
-    "access.session",
-    "alerts.mail",
+    "access.audit", "access.audit_block", "access.audit_private", "access.credential", "access.mail_token",
+    "access.rate_window", "access.session", "alerts.mail",
     "earnings.standing",
-}
+}  # fmt: skip
 # Whose a row is.
 OWNERS = {
     "access.account": ["id"],
@@ -89,6 +84,7 @@ async def two(db, admin):
             "values (%s, %s, %s, 'member', %s, now(), now() + interval '1 day')",
             [uuid.uuid4(), account.id, f"secret of {name}", uuid.uuid4().bytes],
         )
+    await access.take_hits(db, [HitsAsked("somebody", 5, 60, 1)])
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
@@ -249,6 +245,7 @@ PLATFORM_DOORS = {
     "access.set_platform_role", "access.tie_external", "access.touch_keys", "access.touch_sessions",
     "access.update_account", "access.verify_email", "alerts.end_mail", "alerts.fail_mail", "alerts.send_mail",
     "alerts.take_mail", "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model",
+    "access.limit_key", "access.sweep_rate_windows", "access.take_hits",
     "market.create_character", "market.create_model", "market.lock_model", "market.update_model",
     "access.rotate_key", "access.remove_member", "access.invite", "access.revoke_invitation",
     "access.accept_invitation", "metering.erase",

@@ -112,6 +112,17 @@ async def test_whatever_is_wrong_is_told_the_same(db, passwords, person):
     assert await live(db, without) == 0
 
 
+async def test_who_is_shut_out_is_told_nothing_however_they_try(db, passwords, person, admin):
+    """Each check holds by itself: shut out behind the verb's back, they have neither a session nor a hint."""
+    ada = await person(verified=False)
+    token = (await signed(db, passwords, unverified=True)).token
+    admin.execute("update access.credential set disabled_at = clock_timestamp()")
+    assert await signed(db, passwords) is None  # not: confirm your e-mail first
+    assert await signed(db, passwords, unverified=True) is None
+    assert await access.Sessions(db, LIMITS).find(token) is None
+    assert await live(db, ada) == 1
+
+
 async def test_an_unknown_email_takes_as_long_as_a_wrong_password(db, person):
     """Within a third; the hash takes nearly all of the time, and is worked out in both cases."""
     slow = Passwords(PasswordHasher(time_cost=2, memory_cost=32 * 1024, parallelism=1))

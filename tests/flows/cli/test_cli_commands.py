@@ -73,6 +73,16 @@ def test_accounts_keys_and_grants(cli):
     assert made["key"] not in json.dumps(listed)
     cli("keys", "revoke", made["id"], "--account", "ann")
     cli("keys", "revoke", made["id"], "--account", "ann", status=1)
+    old = cli.json("keys", "create")
+    new = cli.json("keys", "rotate", old["id"], "--overlap", "60")
+    assert (new["replaces"], new["key"] == old["key"]) == (old["id"], False)
+    cli("keys", "rotate", old["id"], status=1)
+    cli("keys", "rotate", "rubbish", status=1)
+    assert {row["id"]: row["replaced_by"] for row in cli.json("keys", "list")} == {
+        old["id"]: new["id"],
+        new["id"]: None,
+    }
+    assert "Nothing is sealed" in cli("keys", "reseal").stderr
     key = cli("keys", "create")
     assert key.stdout.strip().startswith("th_test_")  # the secret alone on stdout, to be piped
 

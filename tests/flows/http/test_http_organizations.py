@@ -179,6 +179,23 @@ async def test_a_member_keeps_the_role(client, club):
     assert (done.status, done.json["role"]) == (200, "owner")
 
 
+async def test_no_more_than_a_hundred_are_open(client, club, superuser):
+    names, by = club
+    path = f"/v1/accounts/{names['org']}/invitations"
+    superuser.execute(
+        "insert into access.invitation (id, organization_id, email, role, digest, created_at, expires_at) "
+        "select gen_random_uuid(), i.account_id, n || '@example.org', 'member', sha256(random()::text::bytea), now(), "
+        "       now() + interval '1 day' from generate_series(1, 99) n, access.identity i where i.external_id = %s",
+        [names["org"]],
+    )
+    await by["boss"].must(path, {"email": "last@example.org", "role": "member"})
+    more = {"email": "more@example.org", "role": "member"}
+    is_problem(await by["boss"].post(path, more), 409, "too_many_invitations")
+    await by["boss"].must(path, {"email": "Last@example.org", "role": "member"})  # in place of the one before
+    superuser.execute("update access.invitation set expires_at = now() where email = '7@example.org'")
+    await by["boss"].must(path, more)
+
+
 # ---- keys ----
 
 

@@ -34,3 +34,30 @@ async def test_a_command_is_copied_by_keyboard(face, browser):
     copied = await page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"curl -s {face}/v1/accounts")
     await context.close()
+
+
+async def test_the_reference_works_under_its_policy(face, browser):
+    """A call tried out in the page, its styles and its answer drawn: nothing inline was needed, nothing refused."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    refused = []
+
+    def noted(directive):
+        refused.append(directive)
+
+    await page.expose_function("noted", noted)
+    await page.add_init_script("addEventListener('securitypolicyviolation', e => noted(e.violatedDirective))")
+    await page.goto(face + "/docs")
+    await page.locator("#operations-Operations-livez .opblock-summary-control").click()
+    await page.locator("#operations-Operations-livez").get_by_role("button", name="Execute").click()
+    await page.get_by_text('"status": "alive"').first.wait_for()
+    await page.locator("#operations-Charges-charges_create .opblock-summary-control").click()
+    await page.locator("#operations-Charges-charges_create textarea").first.wait_for()
+    await page.get_by_role("button", name="Authorize").first.click()
+    await page.get_by_role("heading", name="Available authorizations").wait_for()
+    assert refused == []
+    # The observer itself works.
+    await page.evaluate("document.body.setAttribute('style', 'color: red')")
+    await page.wait_for_timeout(100)
+    assert refused == ["style-src-attr"]
+    await context.close()

@@ -329,6 +329,25 @@ async def test_no_value_makes_a_header_or_markup(db):
     assert "&lt;img src=x&gt;&#34;&amp;{{ link }}" in html, "a value is not read as a template"
 
 
+async def test_letters_beyond_ascii(db, admin):
+    async with smtp_server() as server:
+        await put(db, to="o'ann+x@b\u00fccher.example", name="\u00c4nne \U0001f600")
+        assert (await alerts.deliver_next(db, outlet(server.url))).trouble is None
+        (got,) = server.received
+        assert got.recipients == ["o'ann+x@xn--bcher-kva.example"]
+        assert "Hello \u00c4nne \U0001f600," in got.message.get_body(("plain",)).get_content()
+        assert got.raw.isascii()
+        assert max(map(len, got.raw.split(b"\r\n"))) < 998, "the longest line that mail may have"
+        for to, trouble in (
+            ("\u00e4nne@example.com", "the mail server takes no address with letters beyond ASCII"),
+            ("ann@example..com", "the domain of the address is none"),
+        ):
+            await put(db, to=to)
+            done = await alerts.deliver_next(db, outlet(server.url))
+            assert (done.trouble, done.again) == (trouble, False)
+        assert len(server.received) == 1
+
+
 @pytest.mark.parametrize(
     "to",
     [

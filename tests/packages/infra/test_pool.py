@@ -12,6 +12,7 @@ import pytest
 
 from tokenhouse.infra.database import queries
 from tokenhouse.infra.database.pool import Database, sqlstate
+from tokenhouse.infra.database.queries import Queries, parse
 from tokenhouse.infra.database.token import PLATFORM, Actor
 from tokenhouse.infra.kernel.errors import Unavailable
 
@@ -200,3 +201,32 @@ async def test_statements_travel_together(db, tmp_path, monkeypatch):
             await tx.together((first, {"n": 7}), (broken, {"n": 0}), (counted, {}))
     async with db.read(PLATFORM) as tx:  # the connection is fit for the next
         assert await tx.one(first, n=9) == 9
+
+
+ONCE = """
+-- scope : int
+select (access.scope())[1]::integer as own;
+
+-- divide : int
+select (1 / %(by)s::integer) as result;
+
+-- number : int
+select pg_current_xact_id()::text::integer as id;
+"""
+
+
+async def test_one_statement_in_one_round_trip(db, admin):
+    """It acts for the actor, commits, and leaves the connection as it was, also where it fails."""
+    queries = Queries("tests", parse(ONCE, "tests"))
+    scope, divide, number = (queries.rows(name, int) for name in ("scope", "divide", "number"))
+    assert await db.once(Actor((7,)), scope) == [7]
+    assert await db.once(PLATFORM, scope) == [0]
+    for _ in range(4):  # also once the statements are prepared
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await db.once(PLATFORM, divide, by=0)
+        assert await db.once(PLATFORM, divide, by=1) == [1]
+    (done,) = await db.once(PLATFORM, number)
+    assert admin.execute("select pg_xact_status(%s::text::xid8)", [done]).fetchone() == ("committed",)
+    async with db.connection() as connection:
+        cursor = await connection.execute("select coalesce(current_setting('tokenhouse.token', true), '')")
+        assert await cursor.fetchone() == ("",)

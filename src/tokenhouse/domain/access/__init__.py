@@ -38,6 +38,8 @@ from tokenhouse.domain.access.service import (
     revoke_key,
     rotate_key,
     set_member,
+    sweep_rate_windows,
+    take_hits,
     touch_keys,
     update_account,
 )
@@ -46,6 +48,7 @@ from tokenhouse.domain.access.sessions import (
     end_session,
     end_sessions,
     forget_sessions,
+    kept_sessions,
     list_sessions,
     open_session,
 )
@@ -76,6 +79,7 @@ __all__ = [
     "invitations_of",
     "invite",
     "issue_link",
+    "kept_sessions",
     "key_owner",
     "list_accounts",
     "list_acts",
@@ -96,6 +100,8 @@ __all__ = [
     "set_platform_role",
     "sign_in",
     "sign_up",
+    "sweep_rate_windows",
+    "take_hits",
     "tie_external",
     "touch_keys",
     "update_account",

@@ -54,7 +54,8 @@ SELECT access.create_key(%(id)s::uuid, %(account_id)s::bigint, %(name)s::text, %
 
 -- keys_of : ApiKeyView*
 -- The keys of an account, or the platform's; the newest first.
-SELECT k.id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.replaced_by
+SELECT k.id, k.name, k.hint, k.scopes, k.created_at, k.expires_at, k.revoked_at, k.last_used_at, k.replaced_by,
+       k.rate_limit_per_minute
 FROM access.api_key AS k
 WHERE k.account_id = %(account_id)s::bigint OR (%(account_id)s::bigint IS NULL AND k.account_id IS NULL)
 ORDER BY k.id DESC;
@@ -64,7 +65,7 @@ SELECT access.revoke_key(%(account_id)s::bigint, %(id)s::uuid) AS revoked;
 
 -- key_by_id : KeyOwner
 -- Whose a key is; the app's id is null for the platform's.
-SELECT k.id, k.account_id, i.external_id, k.name, k.scopes, k.expires_at
+SELECT k.id, k.account_id, i.external_id, k.name, k.scopes, k.expires_at, k.rate_limit_per_minute
 FROM access.api_key AS k
 LEFT JOIN access.identity AS i ON i.account_id = k.account_id
 WHERE k.id = %(id)s::uuid;
@@ -117,7 +118,8 @@ SELECT k.digest, k.id, k.account_id, i.external_id, a.bucket::integer AS bucket,
         FROM access.member AS m
         JOIN access.account AS o ON o.id = m.organization_id
         JOIN access.identity AS oi ON oi.account_id = o.id
-        WHERE m.user_id = k.account_id) AS memberships
+        WHERE m.user_id = k.account_id) AS memberships,
+       k.rate_limit_per_minute
 FROM access.api_key AS k
 LEFT JOIN access.account AS a ON a.id = k.account_id
 LEFT JOIN access.identity AS i ON i.account_id = k.account_id
@@ -207,6 +209,13 @@ WHERE s.account_id = %(account_id)s::bigint AND s.revoked_at IS NULL AND s.expir
   AND s.seen_at > clock_timestamp() - make_interval(secs => %(idle_seconds)s::integer)
 ORDER BY s.id DESC;
 
+-- kept_sessions : SessionView*
+-- All sessions of a person that are kept, those that ended too, the newest first.
+SELECT s.id, s.created_at, s.seen_at, s.expires_at, s.address, s.user_agent
+FROM access.session AS s
+WHERE s.account_id = %(account_id)s::bigint
+ORDER BY s.id DESC;
+
 -- touch_sessions : nothing
 SELECT access.touch_sessions(%(ids)s::uuid[]);
 
@@ -226,3 +235,14 @@ WHERE e.issuer = %(issuer)s::text AND e.subject = %(subject)s::text;
 
 -- tie_external : int
 SELECT access.tie_external(%(issuer)s::text, %(subject)s::text, %(account_id)s::bigint) AS account_id;
+
+-- limit_key : nothing
+SELECT access.limit_key(%(id)s::uuid, %(per_minute)s::integer);
+
+-- take_hits : Hits*
+-- Counts hits, for each key as far as its limit allows.
+SELECT t.key, t.granted, t.used, t.frees_seconds
+FROM access.take_hits(%(keys)s::text[], %(most)s::integer[], %(seconds)s::integer[], %(wanted)s::integer[]) AS t;
+
+-- sweep_rate_windows : int
+SELECT access.sweep_rate_windows() AS swept;

@@ -168,7 +168,7 @@ def authority_of(found: KeyFound) -> Authority:
     if found.account_id is not None and found.bucket is not None and found.kind is not None:
         account = Identity(found.account_id, found.bucket, found.external_id or "", found.kind)
     scopes = None if found.scopes is None else frozenset(found.scopes)
-    return Authority(account, scopes, organizations_in(found.memberships), found.id)
+    return Authority(account, scopes, organizations_in(found.memberships), found.id, found.rate_limit_per_minute)
 
 
 def organizations_in(memberships: Mapping[str, Sequence[object]] | None) -> Mapping[str, Membership]:

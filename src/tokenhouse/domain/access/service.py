@@ -2,7 +2,7 @@
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,8 @@ from tokenhouse.domain.access.types import (
     AccountChanges,
     ApiKeyView,
     Deployment,
+    Hits,
+    HitsAsked,
     Identity,
     IdentityRow,
     KeyFound,
@@ -48,6 +50,9 @@ _ROTATE_KEY = _Q.rows("rotate_key", Rotated)
 _REVOKE_KEY = _Q.rows("revoke_key", bool)
 _FOUND_KEYS = _Q.rows("found_keys", KeyFound)
 _TOUCH_KEYS = _Q.nothing("touch_keys")
+_LIMIT_KEY = _Q.nothing("limit_key")
+_TAKE_HITS = _Q.rows("take_hits", Hits)
+_SWEEP_RATE_WINDOWS = _Q.rows("sweep_rate_windows", int)
 
 _ERASED_LATELY = _Q.rows("erased_lately", int)
 
@@ -161,9 +166,11 @@ async def create_key(
     expires_at: datetime | None = None,
     *,
     live: bool,
+    rate_limit_per_minute: int | None = None,
 ) -> tuple[ApiKeyView, str]:
     """Make a key and return it with its secret, which is nowhere kept. account_id: None for a platform key.
 
+    rate_limit_per_minute: a limit of its own, at least 1; None for the one that the settings name.
     Who may give which scopes is the caller's to ask (`rules.require_may_give`). ValidationFailed: no such
     scope, or already expired.
     """
@@ -183,7 +190,10 @@ async def create_key(
     )
     if expires_at is not None and expires_at <= created_at:
         raise ValidationFailed.of("expires_at", "lies in the past; leave it out for a key that never expires")
-    return ApiKeyView(key_id, name, hint, wanted, created_at, expires_at, None, None), secret
+    if rate_limit_per_minute is not None:
+        await tx.run(_LIMIT_KEY, id=key_id, per_minute=rate_limit_per_minute)
+    view = ApiKeyView(key_id, name, hint, wanted, created_at, expires_at, None, None, None, rate_limit_per_minute)
+    return view, secret
 
 
 async def list_keys(tx: Tx, account_id: int | None) -> list[ApiKeyView]:
@@ -204,7 +214,7 @@ async def key_owner(tx: Tx, key_id: UUID) -> KeyOwner | None:
 async def rotate_key(tx: Tx, old: KeyOwner, overlap_seconds: int, *, live: bool) -> tuple[ApiKeyView, str, datetime]:
     """Put a new key in the place of an old one: the new one, its secret, and when the old one ends.
 
-    The new key has the old one's name, scopes, account and end. NotFound: the old key is not live. Conflict
+    The new key has the old one's name, scopes, account, limit and end. NotFound: the old key is not live. Conflict
     (key_rotated): it has a successor, which is to be rotated instead.
     """
     key_id = uuid7()
@@ -225,7 +235,9 @@ async def rotate_key(tx: Tx, old: KeyOwner, overlap_seconds: int, *, live: bool)
         )
     if done.old_ends_at is None:
         raise NotFound("There is no such key, it has ended, or it is not yours.")
-    view = ApiKeyView(key_id, old.name, hint, old.scopes, done.made_at, old.expires_at, None, None)
+    view = ApiKeyView(
+        key_id, old.name, hint, old.scopes, done.made_at, old.expires_at, None, None, None, old.rate_limit_per_minute
+    )
     return view, secret, done.old_ends_at
 
 
@@ -250,6 +262,27 @@ def _keeping_an_owner() -> Iterator[None]:
                 "An organization keeps an owner. Make another member an owner first.", code="last_owner"
             ) from error
         raise
+
+
+async def take_hits(database: Database, asked: Sequence[HitsAsked]) -> dict[str, Hits]:
+    """Count hits as far as their limits allow; by key, each of which stands in `asked` once.
+
+    In a statement and a transaction of its own: counting must not hold up what moves value, nor be undone with it.
+    """
+    rows = await database.once(
+        PLATFORM,
+        _TAKE_HITS,
+        keys=arrays.texts(one.key for one in asked),
+        most=arrays.ints(one.most for one in asked),
+        seconds=arrays.ints(one.seconds for one in asked),
+        wanted=arrays.ints(one.wanted for one in asked),
+    )
+    return {row.key: row for row in rows}
+
+
+async def sweep_rate_windows(tx: Tx) -> int:
+    """Drop windows that nobody hit any more, some thousands at once; return how many."""
+    return await tx.one(_SWEEP_RATE_WINDOWS)
 
 
 async def _account(tx: Tx, external_id: str) -> Account:

@@ -144,14 +144,16 @@ class Authority:
     """On whose behalf a caller acts, and what for.
 
     account: None for the platform. scopes: None for all that the account itself may do. organizations: by the
-    app's id, those that the account is a member of. key_id: the key that was shown, None for a session. session_id:
-    the session that it came by, None for a key.
+    app's id, those that the account is a member of. key_id: the key that was shown, None for a session.
+    rate_limit_per_minute: the key's own limit, None where it has none. session_id: the session that it came by, None
+    for a key.
     """
 
     account: Identity | None
     scopes: frozenset[str] | None = None
     organizations: Mapping[str, Membership] = field(default_factory=lambda: MappingProxyType({}))
     key_id: UUID | None = None
+    rate_limit_per_minute: int | None = None
     session_id: UUID | None = None
 
 
@@ -173,6 +175,7 @@ class KeyFound:
     expires_at: datetime | None
     stale: bool
     memberships: dict[str, list[object]] | None
+    rate_limit_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ class ApiKeyView:
     revoked_at: datetime | None
     last_used_at: datetime | None
     replaced_by: UUID | None = None
+    rate_limit_per_minute: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,7 @@ class KeyOwner:
     name: str
     scopes: list[str] | None
     expires_at: datetime | None
+    rate_limit_per_minute: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,3 +378,26 @@ class ActView:
     after: str | None
     request_id: str | None
     address: str | None
+
+
+class HitsAsked(NamedTuple):
+    """So many hits wanted on a limit: at most `most` in any `seconds`."""
+
+    key: str
+    most: int
+    seconds: int
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What became of hits on a limit.
+
+    granted: how many of them are allowed. used: how many the window holds now. frees_seconds: until the oldest of
+    these leaves it.
+    """
+
+    key: str
+    granted: int
+    used: int
+    frees_seconds: float

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tokenhouse.domain import access, wallets
 from tokenhouse.domain.access.rules import opaque_id
-from tokenhouse.domain.access.types import Account, ApiKeyView, Role
+from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.metering.statements import Statement, statement
@@ -41,6 +41,8 @@ class Kept:
     enrolment: Enrolment | None
     memberships: dict[str, Role]
     keys: list[ApiKeyView]
+    credential: Credential | None
+    sessions: list[SessionView]
     wallets: list[WalletView]
     grants: list[GrantView]
     models: list[Owned]
@@ -74,6 +76,8 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
         enrolment=await wallets.enrolment_of(tx, party),
         memberships={organizations[number].external_id: role for number, role in roles.items()},
         keys=await access.list_keys(tx, account.id),
+        credential=await access.credential_of(tx, account.id),
+        sessions=await access.kept_sessions(tx, account.id),
         wallets=(await wallets.wallets_of(tx, catalog, party))[0],
         grants=grants,
         models=await tx.all(_MODELS_OF, account_id=account.id),

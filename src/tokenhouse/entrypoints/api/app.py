@@ -13,6 +13,7 @@ from tokenhouse import __version__
 from tokenhouse.entrypoints.api import compat, docs, openapi, ops
 from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
+from tokenhouse.entrypoints.api.refused import page_of
 from tokenhouse.entrypoints.api.routing import response_of
 from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.entrypoints.api.v1 import (
@@ -53,6 +54,7 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         keys,
         sessions,
         members,
+        sessions,
         privacy,
         audit,
         compat,
@@ -88,6 +90,8 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, TokenhouseError)  # noqa: S101 - registered for it
     call = request.scope.get(SCOPE)
     request.scope["tokenhouse.code"] = error.code
+    if call is not None and call.page:
+        return response_of(page_of(error, call.request_id))
     return response_of(render(error, request.scope["path"], call.request_id if call else None))
 
 

@@ -30,10 +30,14 @@ class Call:
 
     query: as it was sent. body: parsed, or NO_BODY. key: its Idempotency-Key. user: its X-User-ID, which only the
     platform's keys may
-    name; a user's own key naming itself leaves it None. address: the caller's, as the server sees it.
+    name; a user's own key naming itself leaves it None. address: the caller's, "" where there is none. page: whether a
+    browser wants a page, also of a refusal. limits: headers that tell of the limits that the request was counted on.
     """
 
-    __slots__ = ("address", "authority", "body", "key", "method", "path", "query", "request_id", "runtime", "user")
+    __slots__ = (
+        "address", "authority", "body", "key", "limits", "method", "page", "path", "query", "request_id", "runtime",
+        "user",
+    )  # fmt: skip
 
     def __init__(self, runtime: "Runtime", method: str, path: str, request_id: str) -> None:
         self.runtime = runtime
@@ -45,7 +49,9 @@ class Call:
         self.body: object = NO_BODY
         self.key: str | None = None
         self.user: str | None = None
-        self.address: str | None = None
+        self.address = ""
+        self.page = False
+        self.limits: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def compat(self) -> bool:
@@ -66,7 +72,7 @@ class Call:
             self.authority.key_id,
             self.authority.session_id,
             self.request_id,
-            self.address,
+            self.address or None,
         )
 
     def stranger(self) -> NotFound | Forbidden:

@@ -85,6 +85,7 @@ _KEY: dict[str, Any] = {
     "expires_at": None,
     "revoked_at": None,
     "last_used_at": None,
+    "rate_limit_per_minute": None,
     "replaced_by": None,
 }
 _INVITATION: dict[str, Any] = {
@@ -265,6 +266,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         },
         "memberships": [{"organization_id": "org-1", "role": "member"}],
         "keys": [_KEY],
+        "sign_in": {
+            "email": "ada@example.com",
+            "verified": True,
+            "sessions": [{name: _SESSION[name] for name in ("created_at", "seen_at", "address", "user_agent")}],
+        },
         "wallets": [{"credit_type": "general", "balance": 240_000, "held": 5_000, "used": 10_000}],
         "grants": [],
         "models": [{"model_id": "m-1", "relation": "owner", "since": _AT}],

@@ -1,7 +1,7 @@
 """The one gate before every route: who calls, may the body be read, what is answered, what is counted.
 
-Plain ASGI, for it runs at each request. The order: credentials (401), then the body (413, 415, 400), then headers that
-name things (Idempotency-Key, X-User-ID), then the route with its validation.
+Plain ASGI, for it runs at each request. The order: credentials (401), the rate limit (429), then the body (413, 415,
+400), then headers that name things (Idempotency-Key, X-User-ID), then the route with its validation.
 """
 
 import asyncio
@@ -14,10 +14,13 @@ import structlog
 from tokenhouse.domain.access.signing import SAFE_METHODS, authority_of_session, from_our_pages
 from tokenhouse.domain.access.types import Authority
 from tokenhouse.entrypoints.api.call import SCOPE, Call
+from tokenhouse.entrypoints.api.headers import DATA, complete
 from tokenhouse.entrypoints.api.problems import Rendered, render
+from tokenhouse.entrypoints.api.refused import page_of
 from tokenhouse.entrypoints.api.runtime import Runtime
 from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.infra.kernel import strict_json
+from tokenhouse.infra.kernel.accept import wants_page
 from tokenhouse.infra.kernel.errors import (
     BadRequest,
     CrossSite,
@@ -50,7 +53,6 @@ _VISIBLE = bytes(range(0x21, 0x7F))
 _MOST_KEY = 255
 _MOST_REQUEST_ID = 128
 _JSON = b"application/json"
-_EVERY_ANSWER = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
 
 _log = structlog.stdlib.get_logger("tokenhouse.http")
 
@@ -90,9 +92,8 @@ class Gate:
         request_id = _request_id(headers.get(b"x-request-id"))
         path = scope["path"]
         call = Call(self._runtime, scope["method"], path, request_id)
-        caller = scope.get("client")
-        if caller is not None:
-            call.address = caller[0]
+        call.address = self._runtime.proxies.see(scope, headers)
+        tls_only = self._runtime.live and scope["scheme"] == "https"
         guarded = path.startswith(_GUARDED) or path in ("/v1", "/api")
         try:
             if guarded:
@@ -103,34 +104,31 @@ class Gate:
                 if fast is not None:
                     call.query = scope["query_string"]
                     rendered = await fast(call)
-                    await _send(send, rendered, request_id)
+                    await _send(send, rendered, call, tls_only=tls_only)
                     self._count(call, path, rendered.status, began)
                     return
-            await self._pass(scope, receive, send, call, began)
+            else:
+                call.page = wants_page(headers.get(b"accept", b"").decode("latin-1"))
+                await self._runtime.limits.stranger(call)
+                if _has_body(headers):
+                    receive = _again(await self._body(headers, receive), receive)
+            await self._pass(scope, receive, send, call, began, tls_only=tls_only)
         except _Gone:
             return
         except Exception as error:  # noqa: BLE001 - the last resort
             refusal = self._refusal(error, call)
-            rendered = render(refusal, path, request_id)
-            await _send(send, rendered, request_id)
+            rendered = page_of(refusal, request_id) if call.page else render(refusal, path, request_id)
+            await _send(send, rendered, call, tls_only=tls_only)
             self._count(
                 call, path if (call.method, path) in self._fast else "(refused)", rendered.status, began, refusal.code
             )
 
     async def _admit(self, call: Call, headers: Mapping[bytes, bytes], receive: Receive) -> None:
         """Fill in who calls and what was sent, or refuse."""
-        keys = self._runtime.keys
-        credentials = headers.get(b"authorization")
-        if credentials is None:
-            call.authority = await self._signed_in(call.method, headers)
-        else:
-            call.authority = keys.admin(credentials) or await keys.authority(credentials)
-        if call.method in _WITH_BODY:
-            loop = self._loop
-            if loop is None:  # asking for it each time takes a system call
-                loop = self._loop = asyncio.get_running_loop()
-            raw = await _body(headers.get(b"content-length"), receive, loop)
-            if raw:
+        call.authority = await self._authority(call, headers)
+        if call.method in _WITH_BODY or _has_body(headers):
+            raw = await self._body(headers, receive)
+            if raw and call.method in _WITH_BODY:
                 kind = headers.get(b"content-type", b"")
                 if kind != _JSON and kind.split(b";", 1)[0].strip().lower() != _JSON:
                     raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
@@ -149,6 +147,25 @@ class Gate:
                 call.user = name
             else:
                 call.known_user(name)
+        if self._runtime.limits.names_users and call.platform:
+            await self._runtime.limits.named_user(call)
+
+    async def _authority(self, call: Call, headers: Mapping[bytes, bytes]) -> Authority:
+        """Say on whose behalf a request acts, by its key or its session, and count it against their limit."""
+        keys, limits = self._runtime.keys, self._runtime.limits
+        credentials = headers.get(b"authorization")
+        try:
+            if credentials is None:
+                authority = await self._signed_in(call.method, headers)
+            else:
+                authority = keys.admin(credentials) or await keys.authority(credentials)
+        except Unauthorized:
+            await limits.stranger(call)
+            raise
+        per_minute = limits.of(authority)
+        if per_minute:
+            await limits.caller(call, authority, per_minute)
+        return authority
 
     async def _signed_in(self, method: str, headers: Mapping[bytes, bytes]) -> Authority:
         """Say on whose behalf a request acts that shows no key: its session's. Unauthorized without; CrossSite."""
@@ -162,7 +179,15 @@ class Gate:
             raise CrossSite
         return authority_of_session(found, reading=safe)
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, call: Call, began: float) -> None:
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        loop = self._loop
+        if loop is None:  # asking for it each time takes a system call
+            loop = self._loop = asyncio.get_running_loop()
+        return await _body(headers.get(b"content-length"), receive, loop)
+
+    async def _pass(
+        self, scope: Scope, receive: Receive, send: Send, call: Call, began: float, *, tls_only: bool
+    ) -> None:
         """Hand the request to the framework, and see what it answers."""
         structlog.contextvars.bind_contextvars(request_id=call.request_id)
         scope[SCOPE] = call
@@ -170,16 +195,13 @@ class Gate:
             # The server, which knows the method, leaves the body out.
             scope = {**scope, "method": "GET"}
         status = 0
-        extra = [(b"x-request-id", call.request_id.encode()), _EVERY_ANSWER[0]]
+        extra = [(b"x-request-id", call.request_id.encode()), *call.limits]
 
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                given = message.get("headers", ())
-                message["headers"] = [*given, *extra]
-                if not any(name == b"cache-control" for name, _ in given):
-                    message["headers"].append(_EVERY_ANSWER[1])
+                message["headers"] = complete([*message.get("headers", ()), *extra], tls_only=tls_only)
             await send(message)
 
         try:
@@ -231,6 +253,7 @@ class Gate:
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
+                address=call.address,
             )
         elif self._runtime.log_requests:
             _log.info(
@@ -241,6 +264,7 @@ class Gate:
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
+                address=call.address,
             )
 
 
@@ -287,6 +311,24 @@ async def _read(receive: Receive) -> bytes:
     if size > BODY_BYTES:
         raise _too_large()
     return b"".join(parts)
+
+
+def _has_body(headers: Mapping[bytes, bytes]) -> bool:
+    return b"content-length" in headers or b"transfer-encoding" in headers
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Give a body that was read to who reads next; what comes after it is whatever comes."""
+    given = False
+
+    async def receiving() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving
 
 
 def _too_large() -> TooLarge:
@@ -338,18 +380,17 @@ def _refuse_nul(value: object, place: tuple[str | int, ...]) -> None:
         raise ValidationFailed.of(field, "holds the character NUL, which cannot be kept; take it out")
 
 
-async def _send(send: Send, rendered: Rendered, request_id: str) -> None:
+async def _send(send: Send, rendered: Rendered, call: Call, *, tls_only: bool) -> None:
     status, headers, body = rendered
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                *headers,
-                (b"content-length", b"%d" % len(body)),
-                (b"x-request-id", request_id.encode()),
-                *_EVERY_ANSWER,
-            ],
-        }
-    )
+    given = [
+        *headers,
+        (b"content-length", b"%d" % len(body)),
+        (b"x-request-id", call.request_id.encode()),
+        *call.limits,
+    ]
+    if call.page or tls_only:
+        given = complete(given, tls_only=tls_only)
+    else:
+        given += DATA
+    await send({"type": "http.response.start", "status": status, "headers": given})
     await send({"type": "http.response.body", "body": body})

@@ -87,20 +87,20 @@ def refusals(*statuses: int, compat: bool = False) -> Responses:
     return made
 
 
-READ = refusals(401, 403, 404, 503)
+READ = refusals(401, 403, 404, 429, 503)
 """A single thing is read."""
 
-LIST = refusals(401, 403, 404, 422, 503)
+LIST = refusals(401, 403, 404, 422, 429, 503)
 """A list is read."""
 
-WRITE = refusals(400, 401, 403, 404, 409, 413, 415, 422, 503)
+WRITE = refusals(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 """Something is changed."""
 
-COMMAND = refusals(400, 401, 402, 403, 404, 409, 413, 415, 422, 503)
+COMMAND = refusals(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503)
 """Credits or money move."""
 
-COMPAT_READ = refusals(400, 401, 403, 404, 422, 503, compat=True)
-COMPAT_COMMAND = refusals(400, 401, 402, 403, 404, 409, 413, 415, 422, 503, compat=True)
+COMPAT_READ = refusals(400, 401, 403, 404, 422, 429, 503, compat=True)
+COMPAT_COMMAND = refusals(400, 401, 402, 403, 404, 409, 413, 415, 422, 429, 503, compat=True)
 
 _REPLAYED = {
     "Idempotency-Replayed": {

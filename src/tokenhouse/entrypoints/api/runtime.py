@@ -8,6 +8,8 @@ from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api.keys import Keys
+from tokenhouse.entrypoints.api.limits import Limits
+from tokenhouse.entrypoints.api.proxies import Proxies
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.kernel.errors import TokenhouseError
 from tokenhouse.infra.telemetry.metrics import Metrics
@@ -19,9 +21,9 @@ class Runtime:
 
     cookie: the name of the cookie that sessions travel in. public_url: where people reach the service, without a slash
     at the end: links in mails begin with it; None where nobody said. hold_ttl_seconds: of a hold that names none.
-    maturity_days: until earnings are payable. live: whether keys made here are real ones (`th_live_`). ready: raises
-    Unavailable where the service cannot serve. log_requests: whether every request is logged, not only those that fail
-    or are slow.
+    maturity_days: until earnings are payable. live: whether keys made here are real ones (`th_live_`), and browsers
+    told to come by TLS only. ready: raises Unavailable where the service cannot serve. log_requests: whether every
+    request is logged, not only those that fail or are slow.
     """
 
     database: Database
@@ -32,6 +34,8 @@ class Runtime:
     keys: Keys
     sessions: Sessions
     cookie: bytes
+    limits: Limits
+    proxies: Proxies
     metrics: Metrics
     upgrade_url: str
     public_url: str | None

@@ -44,12 +44,15 @@ def create_key(
     name: Annotated[str, typer.Option(help="To tell it from others.")] = "",
     scope: Annotated[list[str] | None, typer.Option(help="What it may do; none: all that its account may.")] = None,
     days: Annotated[int | None, typer.Option(min=1, help="How many days it lives.", show_default="for ever")] = None,
+    rate_limit: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Requests a minute.", show_default="as the settings say")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make an API key. Its secret is shown this once and kept nowhere."""
     from tokenhouse.entrypoints.cli.session import run
 
-    made = run(_create_key(account, name, scope or None, days))
+    made = run(_create_key(account, name, scope or None, days, rate_limit))
     if as_json:
         give_json(made)
         return
@@ -72,6 +75,23 @@ def list_keys(
         return
     columns = ["id", "name", "hint", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"]
     table(columns, [[row[column] for column in columns] for row in found])
+
+
+@keys.command("rotate")
+def rotate_key(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, from `keys list`.")],
+    overlap: Annotated[int, typer.Option(min=0, max=604_800, help="Seconds that the old key still works.")] = 86_400,
+    as_json: Json = False,
+) -> None:
+    """Put a new key in the place of an old one, an account's or the platform's. Its secret is shown this once."""
+    from tokenhouse.entrypoints.cli.session import run
+
+    made = run(_rotate_key(key_id, overlap))
+    if as_json:
+        give_json(made)
+        return
+    say(f"The old key ends at {made['replaced_ends_at']}. Keep this; it is not shown again:")
+    give(str(made["key"]))
 
 
 @keys.command("revoke")
@@ -136,7 +156,7 @@ async def _create_account(
 
 
 async def _create_key(
-    external_id: str | None, name: str, scopes: list[str] | None, days: int | None
+    external_id: str | None, name: str, scopes: list[str] | None, days: int | None, rate_limit: int | None
 ) -> dict[str, object]:
     from dataclasses import asdict
 
@@ -155,6 +175,7 @@ async def _create_key(
                 scopes,
                 await _in_days(tx, days),
                 live=session.settings.production,
+                rate_limit_per_minute=rate_limit,
             )
             act = Act("key.create", "key", str(view.id), account.id if account else None, after=asdict(view))
             await access.record(tx, By("cli"), act)
@@ -165,6 +186,7 @@ async def _create_key(
         "name": view.name,
         "scopes": view.scopes,
         "expires_at": view.expires_at,
+        "rate_limit_per_minute": view.rate_limit_per_minute,
     }
 
 
@@ -189,6 +211,26 @@ async def _list_keys(external_id: str | None) -> list[dict[str, object]]:
         account = await account_of(session, external_id) if external_id is not None else None
         async with session.database.read(PLATFORM) as tx:
             return [asdict(view) for view in await access.list_keys(tx, account.id if account else None)]
+
+
+async def _rotate_key(key_id: str, overlap_seconds: int) -> dict[str, object]:
+    from uuid import UUID
+
+    from tokenhouse.domain import access
+    from tokenhouse.entrypoints.cli.session import opened
+    from tokenhouse.infra.database import PLATFORM
+    from tokenhouse.infra.kernel.errors import NotFound
+
+    async with opened() as session, session.database.transaction(PLATFORM) as tx:
+        try:
+            old = await access.key_owner(tx, UUID(key_id))
+        except ValueError:
+            old = None
+        if old is None:
+            raise NotFound("There is no key of that id. `tokenhouse keys list` shows them.")
+        live = session.settings.production
+        key, secret, ends_at = await access.rotate_key(tx, old, overlap_seconds, live=live)
+    return {"id": str(key.id), "key": secret, "replaces": str(old.id), "replaced_ends_at": ends_at.isoformat()}
 
 
 async def _revoke_key(key_id: str, external_id: str | None) -> None:

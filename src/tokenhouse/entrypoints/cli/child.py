@@ -71,7 +71,7 @@ def _serve(settings: Settings, descriptor: int) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=True,  # from loopback only: a proxy in front tells the caller and the scheme
+        proxy_headers=False,  # the gate reads them, of trusted proxies only
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )

@@ -118,6 +118,18 @@ async def forget_sessions(context: Context) -> int:
         return await access.forget_sessions(tx)
 
 
+async def sweep_rate_windows(context: Context) -> int:
+    """Drop the windows of rate limits that nobody hit any more."""
+    done = 0
+    while not context.ended():
+        async with context.database.transaction(PLATFORM) as tx:
+            swept = await access.sweep_rate_windows(tx)
+        done += swept
+        if not swept:
+            break
+    return done
+
+
 async def _buckets(context: Context) -> range:
     async with context.database.read(PLATFORM) as tx:
         return range((await access.deployment(tx)).buckets)
@@ -130,4 +142,5 @@ TASKS = (
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),
+    Task("sweep rate windows", 60, sweep_rate_windows),
 )

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from tokenhouse import __version__
 from tokenhouse.domain.access.types import SessionFound
 from tokenhouse.entrypoints.web.site import Site, text_of
+from tokenhouse.infra.kernel.accept import wants_page
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 
@@ -20,7 +21,7 @@ def mount(app: FastAPI, site: Site) -> None:
 
     async def home(request: Request) -> Response:
         base = _base(request)
-        if not _wants_page(request.headers.get("accept", "")):
+        if not wants_page(request.headers.get("accept", "")):
             return JSONResponse(_told(base))
         page = _page(site, base, await site.who(request))
         return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Vary": "Accept, Cookie"})
@@ -47,12 +48,6 @@ def _base(request: Request) -> str:
     """Give the address by which the caller reached us; a strange Host header is not repeated."""
     host = request.headers.get("host", "")
     return f"{request.url.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"
-
-
-def _wants_page(accept: str) -> bool:
-    """Whether a browser asks: it names HTML, and not after JSON."""
-    html, data = accept.find("text/html"), accept.find("application/json")
-    return html >= 0 and (data < 0 or html < data)
 
 
 def _policy(page: str) -> str:

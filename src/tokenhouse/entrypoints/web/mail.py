@@ -23,11 +23,6 @@ class Send(Protocol):
         """Write the mail down in this transaction. to: an address. values: what the template shows."""
 
 
-async def not_set_up(tx: Tx, *, to: str, template: str, values: Mapping[str, str]) -> None:  # noqa: ARG001 - neither address nor link is for the log
-    """Say that nothing is sent."""
-    _log.warning("mail is not set up: nothing was sent", template=template)
-
-
 async def send_link(site: "Site", tx: Tx, person: "Account | Credential", purpose: "Purpose", token: str) -> None:
     """Mail a person the link of a token that can be used once."""
     if site.base is None:

@@ -14,7 +14,7 @@ from tokenhouse.domain.access import Passwords, Sessions
 from tokenhouse.domain.access.types import SessionFound, Visitor
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.entrypoints.web import mail
-from tokenhouse.entrypoints.web.budget import Budget, MemoryBudget
+from tokenhouse.entrypoints.web.budget import Budget
 from tokenhouse.entrypoints.web.oidc_provider import Provider
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.kernel.errors import TokenhouseError
@@ -88,8 +88,8 @@ class Site:
     providers: tuple[Provider, ...]
     flow_key: bytes = field(repr=False)
     flow_cookie: Cookie
-    budget: Budget = field(default_factory=MemoryBudget)
-    send: mail.Send = mail.not_set_up
+    budget: Budget
+    send: mail.Send
 
     def token(self, request: Request) -> str | None:
         """Give the token that the browser sent, if it sent one."""

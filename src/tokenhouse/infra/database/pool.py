@@ -249,6 +249,28 @@ class Database:
         async with self._transaction(begin, actor, ttl_seconds) as tx:
             yield tx
 
+    async def once(self, actor: Actor, query: Query[R], /, **params: object) -> list[R]:
+        """Run one statement in a transaction of its own, all in one round trip, and return its rows.
+
+        Raises as ``transaction`` does. Where the server went away, it is unknown whether the statement took place.
+        """
+        token = self.token(actor)
+        connection = await self._take()
+        try:
+            cursor = psycopg.AsyncRawCursor(connection, row_factory=query.make)
+            async with connection.pipeline():
+                await connection.execute(b"begin")
+                await connection.execute(_ENTER, [token])
+                await cursor.execute(query.text, query.values(params))
+                await connection.execute(b"commit")
+            return await cursor.fetchall()
+        except psycopg.OperationalError as error:
+            if is_lost(error):
+                raise unavailable(error) from error
+            raise
+        finally:
+            await self._give_back(connection)
+
     @asynccontextmanager
     async def _transaction(self, begin: bytes, actor: Actor, ttl_seconds: int) -> AsyncIterator[Tx]:
         connection = await self._begin(begin, self.token(actor, ttl_seconds))

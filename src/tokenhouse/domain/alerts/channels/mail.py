@@ -69,7 +69,7 @@ class Server:
         try:
             async with asyncio.timeout(_DELIVERY_SECONDS):
                 await self._enter(client)
-                await self._hand_over(client, message, letter.recipient)
+                await self._hand_over(client, message)
         except TimeoutError:
             raise Undelivered("the mail server is too slow", away=True) from None
         finally:
@@ -91,9 +91,10 @@ class Server:
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
             raise Undelivered(f"the mail server cannot be used ({type(error).__name__})", away=True) from None
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, message: EmailMessage, recipient: str) -> None:
+    async def _hand_over(self, client: aiosmtplib.SMTP, message: EmailMessage) -> None:
+        (recipient,) = message["To"].addresses
         try:
-            await client.send_message(message, sender=self.sender.addr_spec, recipients=[recipient])
+            await client.send_message(message, sender=self.sender.addr_spec, recipients=[recipient.addr_spec])
         except aiosmtplib.SMTPRecipientsRefused as error:
             code = error.recipients[0].code
             raise Undelivered(f"the recipient was refused ({code})", lasting=code >= 500) from None
@@ -103,6 +104,8 @@ class Server:
             raise Undelivered(f"our sender was refused ({error.code})", away=True) from None
         except aiosmtplib.SMTPResponseException as error:
             raise Undelivered(f"the mail server refused ({error.code})") from None
+        except aiosmtplib.SMTPNotSupported:
+            raise Undelivered("the mail server takes no address with letters beyond ASCII", lasting=True) from None
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
             raise Undelivered(f"the connection was lost ({type(error).__name__})") from None
 
@@ -137,18 +140,25 @@ class Folder:
 
 
 def message_of(letter: Letter, sender: Address) -> EmailMessage:
-    """Write a letter as a message. Its Message-ID and Date are the same at every try, so a twin can be told."""
+    """Write a letter as a message. Its Message-ID and Date are the same at every try, so a twin can be told.
+
+    Undelivered: nobody can have that address.
+    """
     message = EmailMessage(policy=SMTP)
     message["From"] = sender
     # Only an address: whoever made it, no name and no second one can stand in it.
     user, _, domain = letter.recipient.rpartition("@")
-    message["To"] = Address(username=user, domain=domain)
+    try:
+        message["To"] = Address(username=user, domain=domain.encode("idna").decode())
+    except ValueError:
+        raise Undelivered("the domain of the address is none", lasting=True) from None
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.created_at)
     message["Message-ID"] = f"<{letter.id}@{sender.domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
+    # Short lines of ASCII, which every server takes.
+    message.set_content(letter.text, cte="quoted-printable")
+    message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
     return message
 
 

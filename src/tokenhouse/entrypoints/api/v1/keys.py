@@ -35,6 +35,8 @@ class KeyBody(Body):
     Left out: what the account may do.
     """
     expires_at: Instant | None = None
+    rate_limit_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    """Requests a minute, for platform keys to give; left out: the limit that the operator set for all keys."""
 
 
 class KeyOut(Answer):
@@ -49,6 +51,7 @@ class KeyOut(Answer):
     revoked_at: datetime | None
     last_used_at: datetime | None
     replaced_by: str | None = Field(None, description="The key that a rotation put in its place.")
+    rate_limit_per_minute: int | None = Field(None, description="The key's own limit; null: the operator's for all.")
 
 
 class NewKeyOut(KeyOut):
@@ -93,6 +96,7 @@ def key_json(key: ApiKeyView) -> dict[str, Any]:
         "revoked_at": key.revoked_at,
         "last_used_at": key.last_used_at,
         "replaced_by": str(key.replaced_by) if key.replaced_by else None,
+        "rate_limit_per_minute": key.rate_limit_per_minute,
     }
 
 
@@ -110,11 +114,19 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
     """
     identity = await managed(call, account_id)
     require_may_give(call.authority, body.scopes)
+    if body.rate_limit_per_minute is not None and not call.platform:
+        raise Forbidden("Only a platform key gives a key a limit of its own. Leave rate_limit_per_minute out.")
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if body.expires_at is not None and body.expires_at <= await ledger.now(tx):
             raise ValidationFailed.of("expires_at", "lies in the past; leave it out for a key without an end")
         key, secret = await access.create_key(
-            tx, identity.id, body.name, body.scopes, body.expires_at, live=call.runtime.live
+            tx,
+            identity.id,
+            body.name,
+            body.scopes,
+            body.expires_at,
+            live=call.runtime.live,
+            rate_limit_per_minute=body.rate_limit_per_minute,
         )
         act = Act("key.create", "key", str(key.id), identity.id, after=key_json(key))
         await access.record(tx, call.by(), act)

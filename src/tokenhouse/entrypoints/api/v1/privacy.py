@@ -49,6 +49,23 @@ class MembershipOut(Answer):
     role: str
 
 
+class ExportedSessionOut(Answer):
+    """A browser where the person is or was signed in."""
+
+    created_at: datetime
+    seen_at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+class ExportedSignInOut(Answer):
+    """By what the person signs in, and where they did."""
+
+    email: str | None
+    verified: bool
+    sessions: list[ExportedSessionOut]
+
+
 class ExportedWalletOut(Answer):
     """What is in a wallet."""
 
@@ -93,6 +110,7 @@ class ExportOut(Answer):
     account: ExportedAccountOut
     memberships: list[MembershipOut]
     keys: list[KeyOut]
+    sign_in: ExportedSignInOut
     wallets: list[ExportedWalletOut]
     grants: list[GrantRowOut]
     models: list[ExportedModelOut]
@@ -136,6 +154,7 @@ def _exported(kept: Kept) -> dict[str, Any]:
         },
         "memberships": [{"organization_id": name, "role": role} for name, role in sorted(kept.memberships.items())],
         "keys": [key_json(key) for key in kept.keys],
+        "sign_in": _sign_in(kept),
         "wallets": [
             {"credit_type": one.credit_type, "balance": one.balance, "held": one.held, "used": one.used}
             for one in kept.wallets
@@ -169,6 +188,23 @@ def _exported(kept: Kept) -> dict[str, Any]:
     }
 
 
+def _sign_in(kept: Kept) -> dict[str, Any]:
+    credential = kept.credential
+    return {
+        "email": credential.email if credential else None,
+        "verified": credential is not None and credential.verified,
+        "sessions": [
+            {
+                "created_at": one.created_at,
+                "seen_at": one.seen_at,
+                "address": one.address,
+                "user_agent": one.user_agent,
+            }
+            for one in kept.sessions
+        ],
+    }
+
+
 @routes.post(
     "/v1/accounts/{account_id}/erase",
     operation_id="accounts_erase",
@@ -178,8 +214,8 @@ def _exported(kept: Kept) -> dict[str, Any]:
 async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = None) -> Response:  # noqa: ARG001 - an empty object is fine, anything else is not
     """Take a person out of all records, and leave every sum as it is. For platform keys and admins.
 
-    Id, name and e-mail go, keys and memberships end at once, and what the app wrote of the person goes: metadata and
-    users of charges, notes of grants, reasons, idempotency keys. Receipts and books still read.
+    Id, name and e-mail go, keys, sessions and memberships end at once, and what the app wrote of the person goes:
+    metadata and users of charges, notes of grants, reasons, idempotency keys. Receipts and books still read.
     """
     identity = await call.account(account_id, "admin")
     async with call.runtime.database.transaction(PLATFORM) as tx:

@@ -23,8 +23,9 @@ begin
     outcome := 'replaced';
     return;
   end if;
-  insert into access.api_key (id, account_id, name, digest, hint, scopes, created_at, expires_at)
-  values (p_new, v_old.account_id, v_old.name, p_digest, p_hint, v_old.scopes, made_at, v_old.expires_at);
+  insert into access.api_key (id, account_id, name, digest, hint, scopes, created_at, expires_at, rate_limit_per_minute)
+  values (p_new, v_old.account_id, v_old.name, p_digest, p_hint, v_old.scopes, made_at, v_old.expires_at,
+          v_old.rate_limit_per_minute);
   update access.api_key k
   set replaced_by = p_new, expires_at = least(k.expires_at, made_at + make_interval(secs => p_overlap_seconds))
   where k.id = p_id
@@ -141,7 +142,7 @@ begin
 end $$;
 
 -- Takes the person out of an account: the id becomes p_opaque, name and e-mail go, keys and memberships end, and so do
--- invitations to the address. Returns the id that it had; null for an account that is not there. Raises TH409 where the
+-- sessions, ways to sign in, and invitations to the address. Returns the id that it had; null for an account that is not there. Raises TH409 where the
 -- person is the last owner of an organization that has other members. Behind the door metering.erase.
 create or replace function access.erase_identity(p_account bigint, p_opaque text) returns text
 language plpgsql as $$
@@ -160,6 +161,7 @@ begin
   select i.* into v_old from access.identity i where i.account_id = p_account for update;
   delete from access.member m where m.user_id = p_account or m.organization_id = p_account;
   delete from access.invitation i where i.organization_id = p_account or i.email = lower(v_old.email);
+  perform access.erase_person(p_account);
   update access.invitation i set invited_by = null where i.invited_by = p_account;
   update access.api_key k
   set name = 'erased', revoked_at = coalesce(k.revoked_at, clock_timestamp()) where k.account_id = p_account;

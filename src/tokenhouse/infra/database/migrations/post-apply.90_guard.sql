@@ -21,6 +21,7 @@ begin
       ('access.audit_private', 'false'),
       ('access.audit_block', 'false'),
       ('access.deployment', 'true'),
+      ('access.rate_window', 'false'),
       ('ledger.asset', 'true'),
       ('ledger.account', 'owner_id = any ((select access.scope())::bigint[])'),
       ('ledger.entry', 'account_id = any ((select access.scope())::bigint[])'),

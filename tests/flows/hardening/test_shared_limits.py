@@ -1,0 +1,100 @@
+"""One limit over several serving processes."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import threading
+import time
+
+LIMIT = 40
+WORKERS = 4
+
+
+def ask(service, key, path="/v1/accounts/ann"):
+    """One request on a connection of its own, which any of the processes may take."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key}", "Connection": "close"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.getheader("RateLimit"), answer.getheader("Retry-After")
+    finally:
+        connection.close()
+
+
+def account_with_key(service, **more):
+    assert service.call("POST", "/v1/accounts", {"id": "ann", "kind": "user", "name": "Ann"})[0] == 201
+    status, made = service.call("POST", "/v1/accounts/ann/api-keys", more)
+    assert status == 201
+    return made["key"]
+
+
+def test_four_racing_clients_and_four_processes_share_one_limit(service):
+    service.more = {"TOKENHOUSE_RATE_LIMIT_PER_MINUTE": str(LIMIT), "TOKENHOUSE_LOG_FORMAT": "json"}
+    service.start("serve", "--workers", str(WORKERS))
+    key = account_with_key(service)
+    answers, lock = [], threading.Lock()
+
+    def race():
+        mine = [ask(service, key) for _ in range(30)]
+        with lock:
+            answers.extend(mine)
+
+    began = time.monotonic()
+    racers = [threading.Thread(target=race) for _ in range(4)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert time.monotonic() - began < 55, "slower than the window: the test shows nothing"
+    statuses = [status for status, *_ in answers]
+    # Exactly the limit: not one more by racing, not one fewer by counting apart.
+    assert (statuses.count(200), statuses.count(429), len(answers)) == (LIMIT, 120 - LIMIT, 120)
+    left = [int(re.search(r"r=(\d+)", told)[1]) for status, told, _ in answers if status == 200]
+    assert min(left) == 0
+    assert all(1 <= int(wait) <= 61 for status, _, wait in answers if status == 429)
+    assert service.call("GET", "/v1/accounts/ann")[0] == 200  # the platform's own key has no limit
+
+    # Several of the processes served some: else nothing was shared.
+    served = _requests_by_process(service)
+    assert served >= 2
+
+    # A killed process takes nothing of the count with it.
+    victim = next(pid for pid, line in service.children().items() if " web " in line)
+    os.kill(victim, signal.SIGKILL)
+    time.sleep(0.5)
+    assert {ask(service, key)[0] for _ in range(6)} == {429}
+
+
+def _requests_by_process(service):
+    """How many processes wrote figures of requests."""
+    from pathlib import Path
+
+    folder = next(Path("/tmp").glob(f"tokenhouse-metrics-*-{service.process.pid}"))
+    return sum(1 for file in folder.glob("counter_*.db") if b"/v1/accounts/{account_id}" in file.read_bytes())
+
+
+def test_without_the_table_everybody_is_let_through(service):
+    """Charges go before limits: what cannot be counted is served, and the log says so once a process."""
+    service.more = {"TOKENHOUSE_RATE_LIMIT_PER_MINUTE": "2", "TOKENHOUSE_LOG_FORMAT": "json"}
+    service.start("serve", "--workers", "2")
+    key = account_with_key(service)
+    assert sorted(ask(service, key)[0] for _ in range(4)) == [200, 200, 429, 429]
+    _sql(service, "revoke execute on function access.take_hits(text[], integer[], integer[], integer[]) from th_app")
+    second = service.call("POST", "/v1/accounts/ann/api-keys", {})[1]["key"]
+    assert {ask(service, second)[:2] for _ in range(30)} == {(200, None)}
+    said = [json.loads(line) for line in service.log.read_text().splitlines() if "cannot be counted" in line]
+    assert 1 <= len(said) <= 2
+    assert said[0]["reason"] == "InsufficientPrivilege"
+
+
+def _sql(service, statement):
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    secret = (service.data / "postgres.secret").read_text().strip()
+    place = make_conninfo(host=service.data / "postgres18", user="postgres", dbname="tokenhouse", password=secret)
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute(statement)
