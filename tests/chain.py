@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tokenhouse.domain import access, ledger
-from tokenhouse.domain.access.types import Act, By
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.infra.database import PLATFORM
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from fastapi import FastAPI
 from tokenhouse.domain import access, alerts
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.access import Identities, Passwords, Sessions
-from tokenhouse.domain.access.types import By, SessionLimits
+from tokenhouse.domain.access.acts import By
+from tokenhouse.domain.access.types import SessionLimits
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.wallets import Looks

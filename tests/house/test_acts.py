@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi.routing import APIRoute
 
 from house import tree
-from tokenhouse.domain.access.types import ACTS
+from tokenhouse.domain.access.acts import ACTS
 from tokenhouse.entrypoints.api import app
 
 # operation_id: the act that it records, in the transaction that does it
@@ -80,7 +80,7 @@ def test_what_needs_an_admin_or_manages_access_is_recorded() -> None:
 
 def test_every_act_is_named_where_it_is_recorded() -> None:
     """An act that the record of acts lists without anybody recording it is one that is yet to come, or a slip."""
-    source = "".join(path.read_text() for path in _python(tree.PACKAGE) if path.name != "types.py")
+    source = "".join(path.read_text() for path in _python(tree.PACKAGE) if path.name != "acts.py")
     assert {act for act in set(RECORDED.values()) if f'"{act}"' not in source} == set()
 
 

@@ -13,7 +13,8 @@ import pytest_asyncio
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
-from tokenhouse.domain.access.types import Act, By, HitsAsked, SessionLimits, Visitor
+from tokenhouse.domain.access.acts import Act, By
+from tokenhouse.domain.access.types import HitsAsked, SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.database.token import Signer
 

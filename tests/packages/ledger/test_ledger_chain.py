@@ -9,7 +9,7 @@ import pytest
 from chain import BY, close, holds, note, proof
 from economy import clean, party, teller
 from tokenhouse.domain import access, ledger, wallets
-from tokenhouse.domain.access.types import Act
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.ledger.rules import block_digest
 from tokenhouse.domain.ledger.types import Block, Command
 from tokenhouse.domain.wallets.types import NewGrant

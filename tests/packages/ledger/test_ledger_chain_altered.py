@@ -7,7 +7,7 @@ import pytest_asyncio
 from chain import BY, close, holds, note, proof
 from economy import clean
 from tokenhouse.domain import access, ledger
-from tokenhouse.domain.access.types import Act
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.ledger.types import Head
 from tokenhouse.infra.database import PLATFORM
 from tokenhouse.infra.database.token import Actor

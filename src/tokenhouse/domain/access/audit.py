@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 
 from tokenhouse.domain.access import rules
-from tokenhouse.domain.access.types import ACTS, Act, ActView, By
+from tokenhouse.domain.access.acts import ACTS, Act, ActView, By
 from tokenhouse.infra.database import Tx, load_queries
 
 _Q = load_queries(__file__, "audit.sql")

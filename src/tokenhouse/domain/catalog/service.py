@@ -3,7 +3,7 @@
 from types import MappingProxyType
 
 from tokenhouse.domain import access
-from tokenhouse.domain.access.types import Act, By
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.catalog.document import Source, parse
 from tokenhouse.domain.catalog.rows import (
     CreditTypeRow,

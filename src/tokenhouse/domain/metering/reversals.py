@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tokenhouse.domain import access, ledger, wallets
-from tokenhouse.domain.access.types import Act, By
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from tokenhouse.domain.access.acts import By
 from tokenhouse.domain.access.rules import acts_for, acts_for_anyone, may, require
-from tokenhouse.domain.access.types import Account, Authority, By, Identity
+from tokenhouse.domain.access.types import Account, Authority, Identity
 from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import (

@@ -141,7 +141,8 @@ async def _create_account(
 
     from tokenhouse.domain import access, wallets
     from tokenhouse.domain import catalog as catalogs
-    from tokenhouse.domain.access.types import Act, By, NewAccount
+    from tokenhouse.domain.access.acts import Act, By
+    from tokenhouse.domain.access.types import NewAccount
     from tokenhouse.domain.ledger.types import Party
     from tokenhouse.entrypoints.cli.session import opened
     from tokenhouse.infra.database import Actor
@@ -161,7 +162,7 @@ async def _create_key(
     from dataclasses import asdict
 
     from tokenhouse.domain import access
-    from tokenhouse.domain.access.types import Act, By
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
 
@@ -237,7 +238,7 @@ async def _revoke_key(key_id: str, external_id: str | None) -> None:
     from uuid import UUID
 
     from tokenhouse.domain import access
-    from tokenhouse.domain.access.types import Act, By
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
     from tokenhouse.infra.kernel.errors import NotFound
@@ -260,7 +261,7 @@ async def _revoke_key(key_id: str, external_id: str | None) -> None:
 async def _grant(external_id: str, body: dict[str, object], key: str | None) -> tuple[dict[str, object], bool]:
     from tokenhouse.domain import access, wallets
     from tokenhouse.domain import catalog as catalogs
-    from tokenhouse.domain.access.types import Act, By
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.domain.ledger.types import Command, Party
     from tokenhouse.domain.wallets.types import NewGrant
     from tokenhouse.entrypoints.cli.session import account_of, opened

@@ -10,7 +10,7 @@ import typer
 from tokenhouse.entrypoints.cli.output import Json, give, give_json, say
 
 if TYPE_CHECKING:
-    from tokenhouse.domain.access.types import ActView
+    from tokenhouse.domain.access.acts import ActView
     from tokenhouse.domain.ledger.types import Fault, Head
 
 audit = typer.Typer(no_args_is_help=True, help="Who did what, and the chain that proves it.")

@@ -47,7 +47,7 @@ def warnings(as_json: Json = False) -> None:
 
 async def _apply(file: Path, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     from tokenhouse.domain import catalog as catalogs
-    from tokenhouse.domain.access.types import By
+    from tokenhouse.domain.access.acts import By
     from tokenhouse.entrypoints.cli.session import opened
     from tokenhouse.infra.database import PLATFORM
 

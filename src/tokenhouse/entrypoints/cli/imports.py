@@ -131,7 +131,7 @@ class _Refused:
 
 async def _import(source: "UsageFile", reading: "Reading", refused: _Refused, *, dry_run: bool) -> Tally:
     from tokenhouse.domain import access, ledger, metering
-    from tokenhouse.domain.access.types import Act, By
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import opened
     from tokenhouse.infra.database import PLATFORM
 

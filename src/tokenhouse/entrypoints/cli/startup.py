@@ -23,7 +23,7 @@ def prepare(settings: "Settings") -> "Booted":
 async def apply_catalog(settings: "Settings", booted: "Booted") -> None:
     """Apply the configured catalog where it is not the one in force, and say what that changes."""
     from tokenhouse.domain import catalog as catalogs
-    from tokenhouse.domain.access.types import By
+    from tokenhouse.domain.access.acts import By
     from tokenhouse.infra.database import PLATFORM, Database
 
     source = catalogs.read_source(settings.catalog)
@@ -71,7 +71,7 @@ async def platform_key(settings: "Settings", booted: "Booted") -> str | None:
     from dataclasses import asdict
 
     from tokenhouse.domain import access
-    from tokenhouse.domain.access.types import Act, By
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.infra.database import PLATFORM, Database
 
     if settings.admin_key is not None:

@@ -7,7 +7,8 @@ from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, wallets
-from tokenhouse.domain.access.types import Account, AccountChanges, Act, NewAccount
+from tokenhouse.domain.access.acts import Act
+from tokenhouse.domain.access.types import Account, AccountChanges, NewAccount
 from tokenhouse.entrypoints.api.call import party_of
 from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
 from tokenhouse.entrypoints.api.patience import patiently

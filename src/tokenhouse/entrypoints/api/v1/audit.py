@@ -7,7 +7,7 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from tokenhouse.domain import access
-from tokenhouse.domain.access.types import ACTS, ActView
+from tokenhouse.domain.access.acts import ACTS, ActView
 from tokenhouse.entrypoints.api.call import Call
 from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
 from tokenhouse.entrypoints.api.reference import LIST, found

@@ -7,8 +7,9 @@ from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, ledger
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import acts_for, manages, require_may_give
-from tokenhouse.domain.access.types import SCOPES, Act, ApiKeyView, Identity
+from tokenhouse.domain.access.types import SCOPES, ApiKeyView, Identity
 from tokenhouse.entrypoints.api.call import Call, uuid_of
 from tokenhouse.entrypoints.api.reference import READ, WRITE, created, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router

@@ -8,8 +8,9 @@ from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, alerts
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import digest_of, is_oneself, may_set_role
-from tokenhouse.domain.access.types import Account, Act, Invitation
+from tokenhouse.domain.access.types import Account, Invitation
 from tokenhouse.entrypoints.api.call import uuid_of
 from tokenhouse.entrypoints.api.reference import READ, WRITE, created, found, refusals
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router

@@ -7,7 +7,7 @@ from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, market
-from tokenhouse.domain.access.types import Act
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.catalog.types import UNITS
 from tokenhouse.domain.market.rules import credit_cost
 from tokenhouse.domain.market.types import Character, Model, ModelChanges, NewCharacter, NewModel

@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic import Field
 
 from tokenhouse.domain import access, metering
-from tokenhouse.domain.access.types import Act
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, router

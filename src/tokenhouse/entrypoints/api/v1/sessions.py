@@ -7,8 +7,9 @@ from fastapi import Response
 from pydantic import Field
 
 from tokenhouse.domain import access
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import manages
-from tokenhouse.domain.access.types import Act, Identity, SessionView
+from tokenhouse.domain.access.types import Identity, SessionView
 from tokenhouse.entrypoints.api.call import Call, uuid_of
 from tokenhouse.entrypoints.api.reference import READ, found, refusals
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router

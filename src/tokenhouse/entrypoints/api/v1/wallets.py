@@ -7,7 +7,8 @@ from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, metering, wallets
-from tokenhouse.domain.access.types import Act, Identity
+from tokenhouse.domain.access.acts import Act
+from tokenhouse.domain.access.types import Identity
 from tokenhouse.domain.wallets.types import Looked, NewGrant, WalletView
 from tokenhouse.entrypoints.api.call import Call, party_of
 from tokenhouse.entrypoints.api.cursor import cursor_of, number_after

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from tokenhouse.domain import access, ledger, market, metering, wallets
 from tokenhouse.domain import catalog as catalogs
-from tokenhouse.domain.access.types import Account, Act, By, Role
+from tokenhouse.domain.access.acts import Act, By
+from tokenhouse.domain.access.types import Account, Role
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.domain.metering.types import AnyOrder, Done, HoldOrder, Order
