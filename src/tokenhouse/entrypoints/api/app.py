@@ -18,6 +18,7 @@ from tokenhouse.entrypoints.api.routing import response_of
 from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.entrypoints.api.v1 import (
     accounts,
+    audit,
     batch,
     charges,
     checks,
@@ -51,9 +52,11 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         models,
         earnings,
         keys,
+        sessions,
         members,
         sessions,
         privacy,
+        audit,
         compat,
         ops,
     )

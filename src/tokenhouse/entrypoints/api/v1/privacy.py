@@ -7,6 +7,7 @@ from fastapi import Response
 from pydantic import Field
 
 from tokenhouse.domain import access, alerts, metering
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, router
@@ -251,5 +252,8 @@ async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = N
         sign_in = await access.credential_of(tx, identity.id)
         opaque = await metering.erase(tx, identity.id)
         await alerts.forget(tx, {one.email for one in (account, sign_in) if one is not None and one.email})
+        await access.forget_acts(tx, identity.id)
+        act = Act("account.erase", "account", str(identity.id), identity.id)
+        await access.record(tx, call.by(), act)
     call.runtime.identities.forget(account_id)
     return answer({"id": opaque})
