@@ -262,8 +262,8 @@ TELLER_DOORS = {
 }  # fmt: skip
 # Of those, the ones that name no account, or that name earners, whom any payer's teller pays.
 ANY_TELLER = {
-    "access.teller_scope", "earnings.lock_standings", "ledger.end_holds", "ledger.lock_earners",
-    "ledger.open_accounts", "metering.find_models", "metering.terms_of", "wallets.next_lots",
+    "access.teller_scope", "earnings.lock_standings", "ledger.end_holds", "ledger.lock_earners", "ledger.open_accounts",
+    "metering.find_models", "metering.terms_of", "wallets.next_lots",
 }  # fmt: skip
 READERS = {
     "access.scope", "metering.accruals_of", "metering.earned_by", "metering.maturing_of", "metering.shares_of",
