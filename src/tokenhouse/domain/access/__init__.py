@@ -47,6 +47,7 @@ from tokenhouse.domain.access.sessions import (
     end_session,
     end_sessions,
     forget_sessions,
+    kept_sessions,
     list_sessions,
     open_session,
 )
@@ -77,6 +78,7 @@ __all__ = [
     "invitations_of",
     "invite",
     "issue_link",
+    "kept_sessions",
     "key_owner",
     "list_accounts",
     "list_keys",

@@ -209,6 +209,13 @@ WHERE s.account_id = %(account_id)s::bigint AND s.revoked_at IS NULL AND s.expir
   AND s.seen_at > clock_timestamp() - make_interval(secs => %(idle_seconds)s::integer)
 ORDER BY s.id DESC;
 
+-- kept_sessions : SessionView*
+-- All sessions of a person that are kept, those that ended too, the newest first.
+SELECT s.id, s.created_at, s.seen_at, s.expires_at, s.address, s.user_agent
+FROM access.session AS s
+WHERE s.account_id = %(account_id)s::bigint
+ORDER BY s.id DESC;
+
 -- touch_sessions : nothing
 SELECT access.touch_sessions(%(ids)s::uuid[]);
 

@@ -17,6 +17,7 @@ _Q = load_queries(__file__)
 _OPEN_SESSION = _Q.rows("open_session", bool)
 _FOUND_SESSIONS = _Q.rows("found_sessions", SessionFound)
 _SESSIONS_OF = _Q.rows("sessions_of", SessionView)
+_KEPT_SESSIONS = _Q.rows("kept_sessions", SessionView)
 _TOUCH_SESSIONS = _Q.nothing("touch_sessions")
 _END_SESSION = _Q.rows("end_session", bool)
 _END_SESSIONS = _Q.rows("end_sessions", int)
@@ -50,6 +51,11 @@ async def open_session(
 async def list_sessions(tx: Tx, account_id: int, limits: SessionLimits) -> list[SessionView]:
     """Return the live sessions of a person, the newest first."""
     return await tx.all(_SESSIONS_OF, account_id=account_id, idle_seconds=limits.idle_seconds)
+
+
+async def kept_sessions(tx: Tx, account_id: int) -> list[SessionView]:
+    """Return all that is kept of where a person was signed in, the newest first: of sessions that ended, too."""
+    return await tx.all(_KEPT_SESSIONS, account_id=account_id)
 
 
 async def end_session(tx: Tx, account_id: int, session_id: UUID) -> bool:

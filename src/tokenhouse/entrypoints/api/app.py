@@ -52,8 +52,8 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         earnings,
         keys,
         members,
-        privacy,
         sessions,
+        privacy,
         compat,
         ops,
     )
