@@ -13,6 +13,10 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from http_face import Client, Description, serving
+from person import RIGHT, Person
+from tokenhouse.domain import access
+from tokenhouse.domain.access import Passwords
+from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import grant_database
 
 
@@ -65,3 +69,33 @@ def superuser(shared_database, postgres):
     name = psycopg.conninfo.conninfo_to_dict(shared_database.app_conninfo)["dbname"]
     with psycopg.connect(postgres.conninfo(str(name)), autocommit=True) as connection:
         yield connection
+
+
+@pytest_asyncio.fixture(scope="module")
+async def own(shared_database):
+    """The verbs, beside the service."""
+    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
+        yield database
+
+
+@pytest_asyncio.fixture
+async def someone(client, own):
+    """Makes people who can sign in, as it is done from the command line."""
+    made = []
+    hashed = await Passwords().hash(RIGHT)
+
+    async def make(role=None, *, verified=True):
+        account = await client.account("p", credits_left=100)
+        email = f"{uuid.uuid4().hex[:12]}@example.com"
+        async with own.transaction(PLATFORM) as tx:
+            found = await access.find_account(tx, account)
+            await access.add_credential(tx, found, email, hashed, verified=verified)
+            if role is not None:
+                await access.set_platform_role(tx, found.id, role)
+        person = Person(client, account, email)
+        made.append(person)
+        return person
+
+    yield make
+    for person in made:
+        await person.http.aclose()

@@ -6,6 +6,8 @@ import uuid
 import pytest_asyncio
 
 from http_face import is_problem
+from tokenhouse.domain import access
+from tokenhouse.infra.database import PLATFORM, Database
 
 
 @pytest_asyncio.fixture
@@ -177,6 +179,22 @@ async def test_a_member_keeps_the_role(client, club):
     is_problem(await client.post("/v1/invitations/accept", body), 400)
     done = await client.post("/v1/invitations/accept", body, user=names["chief"])
     assert (done.status, done.json["role"]) == (200, "owner")
+
+
+async def test_an_address_counts_once_it_is_verified(client, club, shared_database):
+    """Who signs up with another's address does not get the invitations sent there."""
+    names, _ = club
+    address = f"{uuid.uuid4().hex}@example.org"
+    link = (await client.must(f"/v1/accounts/{names['org']}/invitations", {"email": address, "role": "admin"}))["link"]
+    body = {"token": link.rpartition("/")[2]}
+    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
+        async with database.transaction(PLATFORM) as tx:
+            imposter = await access.sign_up(tx, "Imposter", address.upper(), "no hash")
+        own = await client.key_of(imposter.external_id)
+        is_problem(await own.post("/v1/invitations/accept", body), 404)
+        async with database.transaction(PLATFORM) as tx:
+            await access.verify_email(tx, await access.issue_link(tx, imposter.id, "verify"))
+    assert (await own.post("/v1/invitations/accept", body)).json["role"] == "admin"
 
 
 async def test_no_more_than_a_hundred_are_open(client, club, superuser):

@@ -5,82 +5,14 @@ import re
 import uuid
 
 import httpx2
-import psycopg
 import pytest
-import pytest_asyncio
-from psycopg.conninfo import conninfo_to_dict
 
-from http_face import Client, is_problem, serving
+from http_face import is_problem, serving
+from person import COOKIE, FOREIGN, RIGHT, Person, signed_in
 from tokenhouse.domain import access
-from tokenhouse.domain.access import Passwords
-from tokenhouse.infra.database import PLATFORM, Database
+from tokenhouse.infra.database import PLATFORM
 
-RIGHT = "correct horse battery"
 CANARY = "canary-7d20aa-password"
-COOKIE = "tokenhouse"
-
-
-@pytest_asyncio.fixture(scope="module")
-async def own(shared_database):
-    """The verbs, beside the service."""
-    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
-        yield database
-
-
-@pytest.fixture
-def sql(postgres, shared_database):
-    """The superuser on the service's database: it lets time pass, and looks."""
-    name = str(conninfo_to_dict(shared_database.app_conninfo)["dbname"])
-    with psycopg.connect(postgres.conninfo(name), autocommit=True) as connection:
-        yield connection
-
-
-class Person:
-    """Somebody with a browser: cookies of their own."""
-
-    def __init__(self, client, account, email):
-        self.account, self.email = account, email
-        self.http = httpx2.AsyncClient(base_url=client.http.base_url, timeout=30)
-        self.api = Client(self.http, client.description, None)
-        self.base = str(client.http.base_url).rstrip("/")
-        self.ours = {"Origin": self.base}
-
-    async def form(self, path, _headers=None, **fields):
-        return await self.http.post(path, data=fields, headers=self.ours if _headers is None else _headers)
-
-    async def sign_in(self, password=RIGHT, **more):
-        return await self.form("/login", email=self.email, password=password, **more)
-
-    @property
-    def token(self):
-        return self.http.cookies.get(COOKIE)
-
-
-@pytest_asyncio.fixture
-async def someone(client, own):
-    """Makes people who can sign in, as it is done from the command line."""
-    made = []
-    hashed = await Passwords().hash(RIGHT)
-
-    async def make(role=None, *, verified=True):
-        account = await client.account("p", credits_left=100)
-        email = f"{uuid.uuid4().hex[:12]}@example.com"
-        async with own.transaction(PLATFORM) as tx:
-            found = await access.find_account(tx, account)
-            await access.add_credential(tx, found, email, hashed, verified=verified)
-            if role is not None:
-                await access.set_platform_role(tx, found.id, role)
-        person = Person(client, account, email)
-        made.append(person)
-        return person
-
-    yield make
-    for person in made:
-        await person.http.aclose()
-
-
-def signed_in(answer):
-    return answer.status_code == 303 and COOKIE in answer.headers.get("set-cookie", "")
 
 
 # ---- the form ----
@@ -256,12 +188,6 @@ async def test_signing_in_again_rotates(someone):
     assert len((await ada.api.get("/v1/sessions")).json["data"]) == 1
 
 
-FOREIGN = [
-    {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"},
-    {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"}, {"Sec-Fetch-Site": "cross-site", "Origin": "SAME"},
-]  # fmt: skip
-
-
 async def test_no_other_site_sends_our_forms(someone, own):
     ada = await someone()
     async with own.transaction(PLATFORM) as tx:
@@ -289,14 +215,14 @@ async def test_no_other_site_sends_our_forms(someone, own):
 # ---- links ----
 
 
-async def test_signing_up_then_verifying(client, own, sql):
+async def test_signing_up_then_verifying(client, own, superuser):
     eve = Person(client, None, f"{uuid.uuid4().hex[:12]}@example.com")
     bad = await eve.form("/signup", name=" ", email="eve", password="short")
     assert bad.status_code == 422
     assert all(f'id="{field}-error"' in bad.text for field in ("name", "email", "password"))
     done = await eve.form("/signup", name="Eve", email=eve.email.upper(), password=RIGHT)
     assert (done.status_code, "set-cookie" in done.headers) == (200, False)
-    rows = sql.execute(
+    rows = superuser.execute(
         "select i.external_id, i.account_id, c.verified_at is not null, (select count(*) from access.mail_token t "
         "where t.account_id = c.account_id and t.purpose = 'verify') "
         "from access.credential c join access.identity i using (account_id) where c.email = %s",
@@ -313,19 +239,19 @@ async def test_signing_up_then_verifying(client, own, sql):
     assert (await client.http.get("/verify")).status_code == 404
     answer = await client.http.get(f"/verify?token={token}")
     assert (answer.status_code, "is confirmed" in answer.text) == (200, True)
-    assert sql.execute(
+    assert superuser.execute(
         "select verified_at is not null from access.credential where email = %s", [eve.email]
     ).fetchone()[0]
     assert signed_in(await eve.sign_in())
     # Once more by somebody who has an account: no second one, and no other password.
     again = await eve.form("/signup", name="Mallory", email=eve.email, password="mallory's password")
     assert again.status_code == 200
-    assert sql.execute("select count(*) from access.credential where email = %s", [eve.email]).fetchone() == (1,)
+    assert superuser.execute("select count(*) from access.credential where email = %s", [eve.email]).fetchone() == (1,)
     assert (await eve.sign_in("mallory's password")).status_code == 401
     await eve.http.aclose()
 
 
-async def test_twenty_who_sign_up_at_once_by_one_email_are_one(shared_database, sql):
+async def test_twenty_who_sign_up_at_once_by_one_email_are_one(shared_database, superuser):
     email = f"{uuid.uuid4().hex[:12]}@example.com"
     async with (
         serving(shared_database, login_tries_per_minute=100) as base,
@@ -334,16 +260,16 @@ async def test_twenty_who_sign_up_at_once_by_one_email_are_one(shared_database, 
         fields = {"name": "Twin", "email": email, "password": RIGHT}
         answers = await asyncio.gather(*(http.post("/signup", data=fields) for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
-    assert sql.execute("select count(*) from access.credential where email = %s", [email]).fetchone() == (1,)
-    assert sql.execute("select count(*) from access.identity where email = %s", [email]).fetchone() == (1,)
+    assert superuser.execute("select count(*) from access.credential where email = %s", [email]).fetchone() == (1,)
+    assert superuser.execute("select count(*) from access.identity where email = %s", [email]).fetchone() == (1,)
 
 
-async def test_a_reset_link_works_once_and_signs_out_everywhere(someone, own, sql):
+async def test_a_reset_link_works_once_and_signs_out_everywhere(someone, own, superuser):
     ada = await someone()
     await ada.sign_in()
     before = "select count(*) from access.mail_token t join access.credential c using (account_id) where c.email = %s"
     assert (await ada.form("/reset", email=ada.email)).status_code == 200
-    assert sql.execute(before, [ada.email]).fetchone() == (1,)
+    assert superuser.execute(before, [ada.email]).fetchone() == (1,)
     async with own.transaction(PLATFORM) as tx:
         _, token = await access.request_reset(tx, ada.email)
     form = await ada.http.get(f"/reset/{token}")
@@ -359,183 +285,6 @@ async def test_a_reset_link_works_once_and_signs_out_everywhere(someone, own, sq
     assert (await ada.http.get(f"/reset/{token}")).status_code == 404
     assert (await ada.sign_in()).status_code == 401
     assert signed_in(await ada.sign_in("another horse battery"))
-
-
-# ---- the session at the gate ----
-
-
-async def test_a_session_acts_for_its_person_alone(client, someone):
-    ada, bob = await someone(), await someone()
-    await ada.sign_in()
-    assert (await ada.api.get(f"/v1/accounts/{ada.account}/wallets")).status == 200
-    is_problem(await ada.api.get(f"/v1/accounts/{bob.account}/wallets"), 404)
-    is_problem(await ada.api.get(f"/v1/accounts/{ada.account}", user=bob.account), 404)
-    is_problem(await ada.api.post("/v1/accounts", {"kind": "user", "name": "x"}, headers=ada.ours), 403, "forbidden")
-    body = {"account_id": ada.account, "operation": "chat"}
-    assert (await ada.api.post("/v1/charges", body, headers=ada.ours)).status == 201
-    is_problem(await ada.api.post("/v1/charges", {**body, "account_id": bob.account}, headers=ada.ours), 404)
-    made = await ada.api.post(f"/v1/accounts/{ada.account}/api-keys", {"name": "mine"}, headers=ada.ours)
-    assert made.status == 201
-    stats = await ada.api.get(f"/api/v1/tokens/stats?organizationId={bob.account}")
-    is_problem(stats, 403)
-
-
-async def test_an_organization_is_acted_for_by_role(client, someone):
-    ada = await someone()
-    org = await client.account("org", "organization")
-    await client.must(f"/v1/accounts/{org}/members", {"user_id": ada.account, "role": "member"})
-    await ada.sign_in()
-    assert (await ada.api.get(f"/v1/accounts/{org}/wallets")).status == 200
-    is_problem(await ada.api.get(f"/v1/accounts/{org}/api-keys"), 403)
-    await client.must(f"/v1/accounts/{org}/members", {"user_id": ada.account, "role": "admin"})
-    assert (await ada.api.get(f"/v1/accounts/{org}/api-keys")).status == 200  # at once: nothing is remembered
-
-
-async def test_platform_roles(client, someone):
-    admin, support, auditor = await someone("admin"), await someone("support"), await someone("auditor")
-    other = await client.account("other", credits_left=50)
-    for person in (admin, support, auditor):
-        await person.sign_in()
-    charge = {"account_id": other, "operation": "chat"}
-    assert (await admin.api.post("/v1/charges", charge, headers=admin.ours)).status == 201
-    named = await admin.api.get("/v1/sessions", user=support.account)
-    assert len(named.json["data"]) == 1
-    new = await admin.api.post("/v1/accounts", {"kind": "user", "name": "x"}, headers=admin.ours)
-    assert new.status == 201
-    assert (await support.api.get(f"/v1/accounts/{other}/wallets")).status == 200
-    is_problem(await support.api.post("/v1/charges", charge, headers=support.ours), 404)
-    grant = {"credit_type": "general", "amount": 1, "source": "gift"}
-    for person in (support, auditor):
-        for target in (other, person.account):
-            refused = await person.api.post(f"/v1/accounts/{target}/grants", grant, headers=person.ours)
-            is_problem(refused, (403, 404))
-    is_problem(await support.api.post("/v1/accounts", {"kind": "user", "name": "x"}, headers=support.ours), 403)
-    is_problem(await auditor.api.get(f"/v1/accounts/{other}/wallets"), 404)
-    is_problem(await auditor.api.get(f"/v1/accounts/{auditor.account}/wallets"), 403)
-    assert (await auditor.api.get("/v1/sessions")).status == 200
-
-
-async def test_a_role_that_changes_takes_a_new_sign_in(someone, own):
-    ada = await someone()
-    await ada.sign_in()
-    async with own.transaction(PLATFORM) as tx:
-        account = await access.find_account(tx, ada.account)
-        await access.set_platform_role(tx, account.id, "admin")
-    is_problem(await ada.api.get("/v1/sessions"), 401)
-    await ada.sign_in()
-    assert (await ada.api.get("/v1/accounts")).status == 200
-
-
-async def test_a_session_changes_nothing_from_another_site(client, someone):
-    ada = await someone()
-    await ada.sign_in()
-    org = {"account_id": ada.account, "operation": "chat"}
-    before = await client.balance(ada.account)
-    for foreign in [*FOREIGN, {}]:
-        headers = {name: ada.base if value == "SAME" else value for name, value in foreign.items()}
-        for method, path, body in (
-            ("POST", "/v1/charges", org), ("POST", "/api/deduct-token", {"userId": ada.account}),
-            ("POST", "/v1/check", org),
-            ("POST", "/v1/sign-out-everywhere", None), ("DELETE", f"/v1/sessions/{uuid.uuid4()}", None),
-            ("POST", f"/v1/accounts/{ada.account}/api-keys", {}),
-        ):  # fmt: skip
-            idem = uuid.uuid4().hex if path == "/v1/charges" else None
-            is_problem(await ada.api.call(method, path, body, headers=headers, idem=idem), 403, "cross_site")
-        assert (await ada.api.call("GET", "/v1/sessions", headers=headers)).status == 200  # reading changes nothing
-    assert await client.balance(ada.account) == before
-    key = await client.key_of(ada.account)
-    # A key is not sent by a browser on its own: who has it may send from anywhere.
-    assert (await key.call("POST", "/v1/check", org, headers={"Sec-Fetch-Site": "cross-site"})).status == 200
-    for ours in ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": ada.base}):
-        assert (await ada.api.call("POST", "/v1/check", org, headers=ours)).status == 200
-
-
-async def test_sessions_travel_in_the_cookie_alone(client, someone):
-    ada = await someone()
-    await ada.sign_in()
-    token = ada.token
-    nobody = client.by(None)
-    for headers in (
-        {"Authorization": f"Bearer {token}"}, {"Authorization": f"Session {token}"}, {"X-Session": token},
-        {"Cookie": f"session={token}"}, {"Cookie": f"{COOKIE}={token}x"},
-        {"Cookie": f"{COOKIE}={token}; {COOKIE}={token}"},
-        {"Cookie": f"{COOKIE}="}, {"Cookie": "=; ; =="}, {"Cookie": f"x{COOKIE}={token}"},
-        {"Cookie": f"{COOKIE}={token}", "Authorization": "Bearer rubbish"},
-        {"Cookie": f"{COOKIE}={token}", "Authorization": ""},
-    ):  # fmt: skip
-        is_problem(await nobody.call("GET", "/v1/sessions", headers=headers), 401, "unauthorized")
-    is_problem(await nobody.call("GET", f"/v1/sessions?{COOKIE}={token}"), 401)
-    worn = {"Cookie": f"a=b; {COOKIE}={token}; c=d"}
-    assert (await nobody.call("GET", "/v1/sessions", headers=worn)).status == 200
-
-
-async def test_one_sees_and_ends_ones_own_sessions(client, someone):
-    ada, bob = await someone(), await someone()
-    await bob.sign_in()
-    other = Person(client, ada.account, ada.email)
-    await ada.form("/login", {**ada.ours, "User-Agent": "x" * 300}, email=ada.email, password=RIGHT)
-    await other.sign_in()
-    listed = (await ada.api.get("/v1/sessions")).json
-    assert [one["current"] for one in listed["data"]] == [False, True]
-    assert listed["data"][1]["user_agent"] == "x" * 200
-    assert listed["data"][0]["address"] == "127.0.0.1"
-    assert not any(token in str(listed) for token in (ada.token, other.token))
-    theirs = listed["data"][0]["id"]
-    for wrong in (theirs.replace(theirs[:8], "0" * 8), "rubbish"):
-        is_problem(await ada.api.call("DELETE", f"/v1/sessions/{wrong}", headers=ada.ours), 404)
-    is_problem(await bob.api.call("DELETE", f"/v1/sessions/{theirs}", headers=bob.ours), 404)
-    assert (await ada.api.call("DELETE", f"/v1/sessions/{theirs}", headers=ada.ours)).status == 204
-    is_problem(await other.api.get("/v1/sessions"), 401)
-    is_problem(await ada.api.call("DELETE", f"/v1/sessions/{theirs}", headers=ada.ours), 404)
-    await other.sign_in()
-    ended = await ada.api.call("POST", "/v1/sign-out-everywhere", headers=ada.ours)
-    assert (ended.status, ended.json) == (200, {"ended": 2})
-    for person in (ada, other):
-        is_problem(await person.api.get("/v1/sessions"), 401)
-    assert (await bob.api.get("/v1/sessions")).status == 200
-    await other.http.aclose()
-
-
-async def test_keys_see_to_sessions_only_without_scopes(client, someone):
-    ada = await someone()
-    await ada.sign_in()
-    whole, narrow = await client.key_of(ada.account), await client.key_of(ada.account, scopes=["charges:write"])
-    assert len((await whole.get("/v1/sessions")).json["data"]) == 1
-    is_problem(await narrow.get("/v1/sessions"), 403)
-    is_problem(await client.get("/v1/sessions"), 400)
-    assert len((await client.get("/v1/sessions", user=ada.account)).json["data"]) == 1
-
-
-async def test_a_session_ends_unused_and_in_the_end(someone, sql):
-    ada = await someone()
-    for column in ("seen_at", "expires_at"):
-        await ada.sign_in()
-        assert (await ada.api.get("/v1/sessions")).status == 200
-        sql.execute(
-            f"update access.session set {column} = {column} - interval '15 days' where account_id = "
-            "(select account_id from access.credential where email = %s)",
-            [ada.email],
-        )
-        is_problem(await ada.api.get("/v1/sessions"), 401, "unauthorized")
-
-
-async def test_a_session_that_is_no_more_is_told_as_no_key_is(client, someone):
-    ada = await someone()
-    await ada.sign_in()
-    token = ada.token
-    await ada.form("/logout")
-    told = []
-    for headers in (
-        {},
-        {"Cookie": f"{COOKIE}={token}"},
-        {"Cookie": f"{COOKIE}={'x' * 43}"},
-        {"Authorization": "Bearer x"},
-    ):
-        for method in ("GET", "POST"):
-            reply = await client.by(None).call(method, "/v1/models", {} if method == "POST" else None, headers=headers)
-            is_problem(reply, 401, "unauthorized")
-            told.append((reply.json["detail"], reply.headers["www-authenticate"]))
-    assert len(set(told)) == 1
 
 
 async def test_no_password_or_token_is_in_a_log_or_an_answer(shared_database, own, someone, capfd, caplog):

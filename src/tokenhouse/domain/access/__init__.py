@@ -1,7 +1,7 @@
 """Accounts, members, keys, people and their sessions: who is here, and on whose behalf a caller acts."""
 
 from tokenhouse.domain.access.audit import forget_acts, list_acts, record
-from tokenhouse.domain.access.external import find_external, tie_external
+from tokenhouse.domain.access.external import externals_of, find_external, tie_external
 from tokenhouse.domain.access.invitations import accept_invitation, invitations_of, invite, revoke_invitation
 from tokenhouse.domain.access.passwords import Passwords
 from tokenhouse.domain.access.people import (
@@ -68,6 +68,7 @@ __all__ = [
     "disable",
     "end_session",
     "end_sessions",
+    "externals_of",
     "find_account",
     "find_accounts",
     "find_credential",

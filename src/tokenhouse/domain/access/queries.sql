@@ -246,3 +246,8 @@ FROM access.take_hits(%(keys)s::text[], %(most)s::integer[], %(seconds)s::intege
 
 -- sweep_rate_windows : int
 SELECT access.sweep_rate_windows() AS swept;
+
+-- externals_of : External*
+-- The people of providers who are tied to an account.
+SELECT e.issuer, e.subject, e.created_at
+FROM access.external_identity AS e WHERE e.account_id = %(account_id)s::bigint ORDER BY e.issuer, e.subject;

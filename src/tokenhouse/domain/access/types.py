@@ -311,3 +311,12 @@ class Hits:
     granted: int
     used: int
     frees_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A person of a provider of OpenID Connect who is tied to an account."""
+
+    issuer: str
+    subject: str
+    created_at: datetime

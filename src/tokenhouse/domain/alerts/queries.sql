@@ -12,6 +12,9 @@ SELECT alerts.end_mail(%(id)s::uuid);
 -- fail_mail : nothing
 SELECT alerts.fail_mail(%(id)s::uuid, %(tries)s::smallint, %(trouble)s::text, %(wait_seconds)s::integer);
 
+-- forget_recipient : nothing
+SELECT alerts.forget_recipient(%(recipients)s::text[]);
+
 -- mail_state : MailState
 SELECT count(*) FILTER (WHERE m.due_at IS NOT NULL) AS waiting,
        count(*) FILTER (WHERE m.due_at IS NOT NULL AND m.trouble IS NOT NULL) AS failing,

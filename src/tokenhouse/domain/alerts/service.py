@@ -1,9 +1,11 @@
 """The verbs of mail: put a letter into the outbox, deliver the next that is due, look at the outbox."""
 
+from collections.abc import Iterable
+
 from tokenhouse.domain.alerts import rules
 from tokenhouse.domain.alerts.letters import written
 from tokenhouse.domain.alerts.types import Delivered, MailState, Outlet, Taken, Undelivered, Values
-from tokenhouse.infra.database import PLATFORM, Database, Tx, load_queries
+from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
 from tokenhouse.infra.kernel.ids import uuid7
 
 _Q = load_queries(__file__)
@@ -11,6 +13,7 @@ _SEND_MAIL = _Q.nothing("send_mail")
 _TAKE_MAIL = _Q.rows("take_mail", Taken)
 _END_MAIL = _Q.nothing("end_mail")
 _FAIL_MAIL = _Q.nothing("fail_mail")
+_FORGET_RECIPIENT = _Q.nothing("forget_recipient")
 _MAIL_STATE = _Q.rows("mail_state", MailState)
 
 _LEASE_SECONDS = 180  # longer than any outlet takes
@@ -23,6 +26,11 @@ async def send(tx: Tx, *, to: str, template: str, values: Values) -> None:
     """
     kept = rules.check_values(template, values)
     await tx.run(_SEND_MAIL, id=uuid7(), template=template, recipient=rules.check_address(to), vals=kept)
+
+
+async def forget(tx: Tx, addresses: Iterable[str]) -> None:
+    """Take back what waits to be sent to somebody who was erased. Needs the platform's token."""
+    await tx.run(_FORGET_RECIPIENT, recipients=arrays.texts(addresses))
 
 
 async def deliver_next(database: Database, outlet: Outlet) -> Delivered | None:

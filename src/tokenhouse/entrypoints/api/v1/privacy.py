@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import Field
 
-from tokenhouse.domain import access, metering
+from tokenhouse.domain import access, alerts, metering
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
@@ -49,21 +49,31 @@ class MembershipOut(Answer):
     role: str
 
 
-class ExportedSessionOut(Answer):
-    """A browser where the person is or was signed in."""
+class SignInOut(Answer):
+    """How the person signs in; what their password is checked against is nobody's to see."""
 
+    email: str
+    verified: bool
+    platform_role: str | None
+
+
+class ExternalOut(Answer):
+    """Whom a provider of OpenID Connect says that the person is."""
+
+    issuer: str
+    subject: str
+    created_at: datetime
+
+
+class ExportedSessionOut(Answer):
+    """A browser where the person is signed in."""
+
+    id: str
     created_at: datetime
     seen_at: datetime
+    expires_at: datetime
     address: str | None
     user_agent: str | None
-
-
-class ExportedSignInOut(Answer):
-    """By what the person signs in, and where they did."""
-
-    email: str | None
-    verified: bool
-    sessions: list[ExportedSessionOut]
 
 
 class ExportedWalletOut(Answer):
@@ -108,9 +118,11 @@ class ExportOut(Answer):
     """All that is kept of an account."""
 
     account: ExportedAccountOut
+    sign_in: SignInOut | None
+    providers: list[ExternalOut]
+    sessions: list[ExportedSessionOut]
     memberships: list[MembershipOut]
     keys: list[KeyOut]
-    sign_in: ExportedSignInOut
     wallets: list[ExportedWalletOut]
     grants: list[GrantRowOut]
     models: list[ExportedModelOut]
@@ -135,26 +147,20 @@ async def accounts_export(call: TheCall, account_id: str) -> Response:
         account = await access.find_account(tx, identity.external_id)
         if account is None:
             raise NotFound(_NO_ACCOUNT)
-        kept = await metering.kept_of(tx, catalog, account, call.runtime.maturity_days)
+        kept = await metering.kept_of(
+            tx,
+            catalog,
+            account,
+            maturity_days=call.runtime.maturity_days,
+            session_limits=call.runtime.sessions.limits,
+        )
     return answer(_exported(kept))
 
 
 def _exported(kept: Kept) -> dict[str, Any]:
-    account, sums = kept.account, kept.earnings
-    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    account = kept.account
     return {
-        "account": {
-            "id": account.external_id,
-            "kind": account.kind,
-            "name": account.name,
-            "email": account.email,
-            "time_zone": account.time_zone,
-            "plan": kept.enrolment.plan_id if kept.enrolment else None,
-            "created_at": account.created_at,
-        },
-        "memberships": [{"organization_id": name, "role": role} for name, role in sorted(kept.memberships.items())],
-        "keys": [key_json(key) for key in kept.keys],
-        "sign_in": _sign_in(kept),
+        **_person(kept),
         "wallets": [
             {"credit_type": one.credit_type, "balance": one.balance, "held": one.held, "used": one.used}
             for one in kept.wallets
@@ -180,28 +186,51 @@ def _exported(kept: Kept) -> dict[str, Any]:
             "last_at": kept.charges.last_at,
             "href": f"/v1/charges?account_id={account.external_id}",
         },
-        "earnings": {
-            **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
-            **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
-            "href": f"/v1/earnings?account_id={account.external_id}",
-        },
+        "earnings": _earnings(kept),
     }
 
 
-def _sign_in(kept: Kept) -> dict[str, Any]:
-    credential = kept.credential
+def _person(kept: Kept) -> dict[str, Any]:
+    """Give who it is, and by what they get in."""
+    account, sign_in = kept.account, kept.credential
     return {
-        "email": credential.email if credential else None,
-        "verified": credential is not None and credential.verified,
+        "account": {
+            "id": account.external_id,
+            "kind": account.kind,
+            "name": account.name,
+            "email": account.email,
+            "time_zone": account.time_zone,
+            "plan": kept.enrolment.plan_id if kept.enrolment else None,
+            "created_at": account.created_at,
+        },
+        "sign_in": sign_in
+        and {"email": sign_in.email, "verified": sign_in.verified, "platform_role": sign_in.platform_role},
+        "providers": [
+            {"issuer": one.issuer, "subject": one.subject, "created_at": one.created_at} for one in kept.externals
+        ],
         "sessions": [
             {
+                "id": str(one.id),
                 "created_at": one.created_at,
                 "seen_at": one.seen_at,
+                "expires_at": one.expires_at,
                 "address": one.address,
                 "user_agent": one.user_agent,
             }
             for one in kept.sessions
         ],
+        "memberships": [{"organization_id": name, "role": role} for name, role in sorted(kept.memberships.items())],
+        "keys": [key_json(key) for key in kept.keys],
+    }
+
+
+def _earnings(kept: Kept) -> dict[str, Any]:
+    sums = kept.earnings
+    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    return {
+        **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
+        **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
+        "href": f"/v1/earnings?account_id={kept.account.external_id}",
     }
 
 
@@ -219,7 +248,10 @@ async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = N
     """
     identity = await call.account(account_id, "admin")
     async with call.runtime.database.transaction(PLATFORM) as tx:
+        account = await access.find_account(tx, account_id)
+        sign_in = await access.credential_of(tx, identity.id)
         opaque = await metering.erase(tx, identity.id)
+        await alerts.forget(tx, {one.email for one in (account, sign_in) if one is not None and one.email})
         await access.forget_acts(tx, identity.id)
         act = Act("account.erase", "account", str(identity.id), identity.id)
         await access.record(tx, call.by(), act)

@@ -108,12 +108,14 @@ begin
   return found;
 end $$;
 
--- The address at which a person is known to be reached: whoever reads its mail is that person.
+-- The address at which a person is known to be reached: whoever reads its mail is that person. Of who signs in, the
+-- address that they verified; of an account that only an app uses, the one that the platform gave it.
 create or replace function access.reached_at(p_account bigint) returns text
 language sql stable as $$
-  select lower(i.email)
+  select lower(case when c.account_id is null then i.email when c.verified_at is not null then c.email end)
   from access.identity i
   join access.account a on a.id = i.account_id and a.kind = 'user'
+  left join access.credential c on c.account_id = i.account_id
   where i.account_id = p_account
 $$;
 
@@ -142,7 +144,7 @@ begin
 end $$;
 
 -- Takes the person out of an account: the id becomes p_opaque, name and e-mail go, keys and memberships end, and so do
--- sessions, ways to sign in, and invitations to the address. Returns the id that it had; null for an account that is not there. Raises TH409 where the
+-- invitations to the address, sign-in and sessions. Returns the id that it had; null for an account that is not there. Raises TH409 where the
 -- person is the last owner of an organization that has other members. Behind the door metering.erase.
 create or replace function access.erase_identity(p_account bigint, p_opaque text) returns text
 language plpgsql as $$
@@ -160,8 +162,13 @@ begin
   end loop;
   select i.* into v_old from access.identity i where i.account_id = p_account for update;
   delete from access.member m where m.user_id = p_account or m.organization_id = p_account;
-  delete from access.invitation i where i.organization_id = p_account or i.email = lower(v_old.email);
-  perform access.erase_person(p_account);
+  delete from access.invitation i
+  where i.organization_id = p_account or i.email = lower(v_old.email)
+     or i.email = (select c.email from access.credential c where c.account_id = p_account);
+  delete from access.mail_token t where t.account_id = p_account;
+  delete from access.session x where x.account_id = p_account;
+  delete from access.external_identity x where x.account_id = p_account;
+  delete from access.credential c where c.account_id = p_account;
   update access.invitation i set invited_by = null where i.invited_by = p_account;
   update access.api_key k
   set name = 'erased', revoked_at = coalesce(k.revoked_at, clock_timestamp()) where k.account_id = p_account;

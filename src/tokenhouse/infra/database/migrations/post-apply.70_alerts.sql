@@ -49,3 +49,13 @@ begin
     where m.id = p_id and m.tries = p_try and m.due_at is not null;
   end if;
 end $$;
+
+-- Takes back what waits to be sent to these addresses, in whatever case they were written.
+create or replace function alerts.forget_recipient(p_recipients text[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  update alerts.mail m
+  set given_up_at = clock_timestamp(), due_at = null, recipient = null, vals = null, trouble = 'the person was erased'
+  where m.due_at is not null and lower(m.recipient) = any (select lower(r) from unnest(p_recipients) r);
+end $$;
