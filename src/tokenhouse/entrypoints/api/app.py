@@ -52,7 +52,6 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         models,
         earnings,
         keys,
-        sessions,
         members,
         sessions,
         privacy,
