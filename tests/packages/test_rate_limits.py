@@ -12,10 +12,11 @@ from structlog.testing import capture_logs
 
 from tokenhouse.domain import access
 from tokenhouse.domain.access.types import HitsAsked
-from tokenhouse.entrypoints.api.limits import Limits, neighbourhood
+from tokenhouse.entrypoints.api.limits import Limits
 from tokenhouse.entrypoints.api.windows import DatabaseStorage, storage_of
 from tokenhouse.entrypoints.jobs.tasks import Context, sweep_rate_windows
 from tokenhouse.infra.database import Database
+from tokenhouse.infra.kernel.addresses import neighbourhood
 from tokenhouse.infra.kernel.errors import Unavailable
 
 

@@ -20,9 +20,14 @@ _MAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
 _OURS = ("same-origin", "none")
 
 
+def as_matched(email: str) -> str:
+    """Give an e-mail address as it is matched: without blanks around it, in plain letters, lower-cased."""
+    return unicodedata.normalize("NFKC", email.strip()).lower()
+
+
 def check_email(text: str) -> str:
-    """Give an e-mail address as it is matched: without blanks around it, lower-cased. ValidationFailed: it is none."""
-    email = unicodedata.normalize("NFKC", text.strip()).lower()
+    """Give an e-mail address as it is matched. ValidationFailed: it is none."""
+    email = as_matched(text)
     if not _MAIL.fullmatch(email) or not email.isprintable():
         raise ValidationFailed.of("email", "is no e-mail address such as ada@example.com")
     return email

@@ -1,7 +1,6 @@
 """How often a caller may come: who is counted, on which limit, and what the answer says of it."""
 
 import asyncio
-import ipaddress
 import time
 from math import ceil
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from tokenhouse.domain.access.rules import acts_for_anyone
 from tokenhouse.domain.access.types import Authority
 from tokenhouse.entrypoints.api.call import Call
+from tokenhouse.infra.kernel.addresses import neighbourhood
 from tokenhouse.infra.kernel.errors import RateLimited
 from tokenhouse.infra.kernel.ids import is_external_id
 
@@ -126,19 +126,6 @@ class Limits:
                 f"At most {per_minute:,} requests a minute. Come again in {seconds} s, as Retry-After says.",
                 retry_after=seconds,
             )
-
-
-def neighbourhood(address: str) -> str:
-    """Give what an address is counted as: itself, or the /64 that one customer has of IPv6; `unknown` for none."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((int(parsed), 64), strict=False))
 
 
 def _named(body: object) -> str | None:

@@ -4,6 +4,9 @@ import hashlib
 from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
+from tokenhouse.domain.access.signing import as_matched
+from tokenhouse.infra.kernel.addresses import neighbourhood
+
 if TYPE_CHECKING:
     from tokenhouse.entrypoints.web.site import Site
 
@@ -21,11 +24,12 @@ class Budget(Protocol):
 async def sign_in_budget(site: "Site", name: str, email: str, address: str | None) -> int:
     """Count a try of an e-mail and of an address; 0 where it is allowed, else the whole seconds to wait.
 
-    The e-mail is counted by its digest: what counts need not know whom.
+    The e-mail is counted as it is matched, so that another spelling is no other try, and by its digest: what counts
+    need not know whom.
     """
-    person = hashlib.sha256(email.strip().lower().encode()).hexdigest()
+    person = hashlib.sha256(as_matched(email).encode()).hexdigest()
     most = site.tries_per_minute
-    waits = [await site.budget.hit(f"{name}:address", address or "", most * _PEOPLE_BEHIND_AN_ADDRESS)]
+    waits = [await site.budget.hit(f"{name}:address", neighbourhood(address or ""), most * _PEOPLE_BEHIND_AN_ADDRESS)]
     if not waits[0]:
         waits.append(await site.budget.hit(f"{name}:email", person, most))
     return ceil(max(waits))
