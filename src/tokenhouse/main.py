@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from tokenhouse.domain import access, alerts
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.access import Identities, Passwords, Sessions
+from tokenhouse.domain.access.acts import By
 from tokenhouse.domain.access.types import SessionLimits
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.metering import Checks, GroupCommit
@@ -187,7 +188,7 @@ async def _first_catalog(runtime: Runtime, file: Path | None) -> None:
     if (await runtime.commit.rates()).catalog.version:
         return
     async with runtime.database.transaction(PLATFORM) as tx:
-        await catalogs.apply_source(tx, catalogs.read_source(file))
+        await catalogs.apply_source(tx, catalogs.read_source(file), By("service"))
     await runtime.commit.reload()
 
 

@@ -15,7 +15,7 @@ _WRITES = [
     rf"(?<!for )(?<!do )(?<!no key )\bupdate\s+(?:only\s+)?{_NAME}\s+(?:as\s+)?(?:\w+\s+)?set\b",
     rf"\bdelete\s+from\s+(?:only\s+)?{_NAME}",
     rf"\bmerge\s+into\s+(?:only\s+)?{_NAME}",
-    rf"\btruncate\s+(?:table\s+)?(?:only\s+)?{_NAME}",
+    rf"\btruncate\s+(?:table\s+)?(?:only\s+)?(?!(?:or|on)\b){_NAME}",
     rf"\b(?:create|alter|drop)\s+{_MODIFIERS}{_KINDS}\s+(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?{_NAME}",
     rf"\bcreate\s+(?:unique\s+)?index\b[^;]*?\bon\s+(?:only\s+)?{_NAME}",
     rf"\b(?:create|alter|drop)\s+policy\s+(?:if\s+exists\s+)?\w+\s+on\s+{_NAME}",

@@ -13,6 +13,9 @@ ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 PLUGIN_FOLDERS = {"policies", "channels"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
+    "access/acts.py": "types: the acts that are recorded, and of whom",
+    "access/audit.py": "the verbs of the audit record",
+    "access/audit.sql": "its queries",
     "access/external.py": "the verbs of those who sign in by a provider of OpenID Connect",
     "access/passwords.py": "hashing, which is slow on purpose and runs in threads",
     "access/people.py": "the verbs of those who sign in",
@@ -40,10 +43,12 @@ EXTRA: dict[str, str] = {
     "wallets/grants.py": "the verb that gives credits",
     "wallets/looks.py": "reading, gathered over concurrent callers",
     "wallets/settlements.py": "the verbs of plans and time: enrol, renew, lapse, change",
+    "ledger/chain.py": "the verbs of the chain of blocks over acts and records",
+    "ledger/chain.sql": "its queries: what a block covers, derived by the program and not by the database's functions",
     "ledger/chart.py": "the chart of accounts: the one list of the platform's own accounts",
 }
 # What others may import besides the package itself; all of it pure.
-OPEN_MODULES = {"types", "rules", "chart", "signing"}
+OPEN_MODULES = {"acts", "types", "rules", "chart", "signing"}
 
 PACKAGES = [pytest.param(path, id=path.name) for path in tree.domain_packages()]
 

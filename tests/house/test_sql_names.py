@@ -24,6 +24,8 @@ SCHEMAS = {"access", "ledger", "wallets"}
         ),
         ("grant select on ledger.entry to th_app", {"ledger.entry"}),
         ("create schema wallets", {"wallets.*"}),
+        ("truncate ledger.entry", {"ledger.entry"}),
+        ("create trigger t before delete or truncate on ledger.entry execute function access.f()", {"ledger.entry"}),
         ("select id from ledger.entry for update", set()),
         ("-- insert into ledger.entry\nselect 'delete from ledger.entry'", set()),
         (
@@ -49,6 +51,8 @@ def test_writes(sql: str, written: set[str]) -> None:
         ("select 1 from rows from (unnest(a), unnest(b)) as t (x, y)", set()),
         ("select 1 from ledger.entry, lateral (select 2 from wallets.lot) x", set()),
         ("revoke all on function ledger.f from public", set()),
+        ("create trigger t before truncate or update of a on ledger.entry execute function access.f()", set()),
+        ("truncate entry", {"entry"}),
     ],
 )
 def test_bare_tables(sql: str, bare: set[str]) -> None:

@@ -1,5 +1,6 @@
 """The commands that end: what they print where, their exit status, and what they leave in the database."""
 
+import asyncio
 import csv
 import json
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from service import COMMAND, environment
+from tokenhouse.domain import ledger
 from tokenhouse.entrypoints.cli.app import app
+from tokenhouse.infra.database import Database
 from tokenhouse.infra.kernel.errors import Conflict
 
 SHIPPED = Path(__file__).parents[3] / "src/tokenhouse/domain/catalog/catalog.toml"
@@ -93,6 +96,58 @@ def test_verify_finds_the_books_clean_and_a_changed_balance(cli, admin):
     differing = {one["name"] for one in proof["findings"] if one["count"]}
     assert "balances" in differing
     assert "FAIL  balances" in cli("verify", status=1).stdout
+
+
+def test_audit_lists_who_did_what(cli):
+    cli("catalog", "apply", str(SHIPPED))
+    for name in ("ann", "bob"):
+        cli("accounts", "create", name, "--email", f"{name}@example.com")
+    key = cli.json("keys", "create", "--account", "ann")
+    cli("keys", "revoke", key["id"], "--account", "ann")
+    for _ in range(2):
+        cli("grant", "ann", "5", "--key", "g-1")
+    acts = cli.json("audit", "list")
+    assert [act["act"] for act in acts] == [
+        "grant.create", "key.revoke", "key.create", "account.create", "account.create", "catalog.apply",
+    ]  # fmt: skip
+    assert {(act["via"], act["actor"], act["address"]) for act in acts} == {("cli", None, None)}
+    assert [act["act"] for act in cli.json("audit", "list", "--target", "account:bob")] == ["account.create"]
+    assert [act["act"] for act in cli.json("audit", "list", "--act", "key.create", "--from", "2020-01-31")] == [
+        "key.create"
+    ]
+    assert cli.json("audit", "list", "--to", "2020-01-31") == []
+    assert "account:bob" in cli("audit", "list").stdout
+    cli("audit", "list", "--actor", "nobody", status=1)
+
+
+async def _close_block(booted):
+    async with Database(booted.worker_conninfo, booted.signer) as database:
+        return await ledger.close_block(database, margin_seconds=0)
+
+
+def test_the_chain_is_verified_and_its_head_kept(cli, admin, booted, tmp_path):
+    cli("catalog", "apply", str(SHIPPED))
+    assert cli.json("verify", "--audit")["holds"] is True
+    cli("audit", "head", status=1)
+    cli("accounts", "create", "ann")
+    cli("grant", "ann", "5")
+    assert asyncio.run(_close_block(booted)) > 0
+    kept = tmp_path / "head.json"
+    kept.write_text(cli("audit", "head").stdout)
+    cli("grant", "ann", "6")
+    assert asyncio.run(_close_block(booted)) > 0
+    assert cli.json("verify", "--audit")["blocks"] == 2
+    assert "ok    block 1" in cli("audit", "check", "--head", str(kept)).stdout
+    newest = "(select max(recorded_at) from ledger.transfer)"
+    admin.execute(f"update ledger.transfer set amount = amount + 1 where recorded_at = {newest}")
+    told = cli.json("verify", "--audit", status=1)
+    assert (told["holds"], told["fault"]["number"]) == (False, 2)
+    assert "FAIL  block 2 (contents)" in cli("verify", "--audit", status=1).stdout
+    assert cli.json("audit", "check", "--head", str(kept))["holds"] is True  # of the blocks, not of what they cover
+    admin.execute("update access.audit_block set entries = entries + 1 where number = 1")
+    assert "FAIL  block 1 (digest)" in cli("audit", "check", "--head", str(kept), status=1).stdout
+    kept.write_text("{}")
+    cli("audit", "check", "--head", str(kept), status=2)
 
 
 def test_sql_sees_what_the_account_may_see(cli):

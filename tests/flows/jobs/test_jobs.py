@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from economy import Economy, clean, source
-from tokenhouse.domain import metering
+from tokenhouse.domain import ledger, metering
 from tokenhouse.entrypoints.jobs.runner import once
 from tokenhouse.entrypoints.jobs.tasks import TASKS, Context, Task
 from tokenhouse.infra.database.exclusive import exclusive
@@ -56,6 +56,18 @@ async def test_accounts_are_settled_however_long_nobody_asked(economy, context, 
     for account in accounts:
         assert await economy.balance(account) == 100
     await clean(economy.db)
+
+
+async def test_a_block_is_closed_over_what_is_old_enough(economy, context, admin):
+    ann = await economy.account("ann", credits=100)
+    assert await once(BY_NAME["close audit block"], context) == 0  # too young
+    await economy.charge(ann, amount=1)
+    admin.execute("update ledger.entry set recorded_at = recorded_at - interval '2 minutes'")
+    admin.execute("update ledger.transfer set recorded_at = recorded_at - interval '2 minutes'")
+    assert await once(BY_NAME["close audit block"], context) == 4  # a grant and a charge, each with its transfer
+    assert await once(BY_NAME["close audit block"], context) == 0
+    proof = await ledger.verify_chain(economy.db)
+    assert (proof.blocks, proof.fault, proof.waiting) == (1, None, 0)
 
 
 async def test_an_account_that_fails_harms_no_other(economy, context, admin, monkeypatch):

@@ -1,5 +1,6 @@
 """Accounts, members, keys, people and their sessions: who is here, and on whose behalf a caller acts."""
 
+from tokenhouse.domain.access.audit import forget_acts, list_acts, record
 from tokenhouse.domain.access.external import externals_of, find_external, tie_external
 from tokenhouse.domain.access.invitations import accept_invitation, invitations_of, invite, revoke_invitation
 from tokenhouse.domain.access.passwords import Passwords
@@ -74,6 +75,7 @@ __all__ = [
     "find_external",
     "find_keys",
     "find_link",
+    "forget_acts",
     "forget_sessions",
     "invitations_of",
     "invite",
@@ -81,11 +83,13 @@ __all__ = [
     "kept_sessions",
     "key_owner",
     "list_accounts",
+    "list_acts",
     "list_keys",
     "list_sessions",
     "members_of",
     "open_session",
     "organizations_of",
+    "record",
     "remove_member",
     "request_reset",
     "reset_password",

@@ -3,6 +3,8 @@
 import secrets
 
 from tokenhouse.domain.access import signing
+from tokenhouse.domain.access.acts import Act, By
+from tokenhouse.domain.access.audit import record
 from tokenhouse.domain.access.passwords import Passwords
 from tokenhouse.domain.access.service import create_account
 from tokenhouse.domain.access.sessions import open_session
@@ -136,6 +138,10 @@ async def sign_in(
             found = None
     right = await passwords.fits(found.hash if found else None, password)
     if found is None or not right or found.disabled or found.hash is None:
+        async with database.transaction(PLATFORM) as tx:
+            who = found.account_id if found else None
+            act = Act("sign_in.refuse", "account" if who else "sign_in", str(who or "unknown"), who)
+            await record(tx, By("api", address=visitor.address), act)
         return None
     if not (found.verified or unverified):
         return SignedIn(found, None)

@@ -1,6 +1,7 @@
 """Who may do what, and what a key looks like: pure."""
 
 import hashlib
+import json
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -148,6 +149,17 @@ def looks_like_a_secret(text: str) -> bool:
 def digest_of(secret: str) -> bytes:
     """Give what is kept of a secret: its SHA-256. A slow hash adds nothing to 256 random bits."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def digest_of_state(salt: bytes, state: object) -> bytes | None:
+    """Give the SHA-256 of a salt and of the canonical JSON of what something is; None of nothing.
+
+    Keys sorted, no spaces, ASCII; times and ids as text. Without the salt nobody can guess what it is of.
+    """
+    if state is None:
+        return None
+    text = json.dumps(state, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=str)
+    return hashlib.sha256(salt + text.encode()).digest()
 
 
 def authority_of(found: KeyFound) -> Authority:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from uuid import UUID
 
 from tokenhouse.domain.access import signing
+from tokenhouse.domain.access.acts import Act, By
+from tokenhouse.domain.access.audit import record
 from tokenhouse.domain.access.types import SessionFound, SessionLimits, SessionView, Visitor
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
 from tokenhouse.infra.database.gather import Gather
@@ -35,9 +37,10 @@ async def open_session(
     """
     token = signing.token_of(secrets.token_bytes(32))
     agent = visitor.user_agent
+    session = uuid7()
     opened = await tx.one(
         _OPEN_SESSION,
-        id=uuid7(),
+        id=session,
         account_id=account_id,
         digest=signing.token_digest(token),
         seconds=limits.max_seconds,
@@ -45,7 +48,11 @@ async def open_session(
         user_agent=None if agent is None else agent[: signing.USER_AGENT_MAX],
         instead=None if instead is None else signing.token_digest(instead),
     )
-    return token if opened else None
+    if not opened:
+        return None
+    by = By("api", account_id, session_id=session, address=visitor.address)
+    await record(tx, by, Act("session.open", "session", str(session), account_id, after={"open": True}))
+    return token
 
 
 async def list_sessions(tx: Tx, account_id: int, limits: SessionLimits) -> list[SessionView]:

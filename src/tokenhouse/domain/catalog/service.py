@@ -2,6 +2,8 @@
 
 from types import MappingProxyType
 
+from tokenhouse.domain import access
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.catalog.document import Source, parse
 from tokenhouse.domain.catalog.rows import (
     CreditTypeRow,
@@ -61,8 +63,10 @@ async def load(tx: Tx) -> Catalog:
     )
 
 
-async def apply(tx: Tx, document: Document, source: Source) -> Applied:
+async def apply(tx: Tx, document: Document, source: Source, by: By | None = None) -> Applied:
     """Make a catalog the one in force, as the platform; the same file again does nothing.
+
+    by: whose act it is, for the audit record; None records none.
 
     A new version holds what changed; all else keeps its row and version, so a rate card's version is the
     one in which its price last changed.
@@ -78,12 +82,15 @@ async def apply(tx: Tx, document: Document, source: Source) -> Applied:
         source=source.text,
         changes=changed_rows(changes, old, document),
     )
+    if by is not None:
+        act = Act("catalog.apply", "catalog", str(version), None, old.digest or None, source.digest)
+        await access.record(tx, by, act)
     return Applied(version, tuple(changes))
 
 
-async def apply_source(tx: Tx, source: Source) -> Applied:
+async def apply_source(tx: Tx, source: Source, by: By | None = None) -> Applied:
     """Read a catalog file and apply it. CatalogInvalid says all that is wrong; nothing is applied then."""
-    return await apply(tx, parse(source.text, source.name), source)
+    return await apply(tx, parse(source.text, source.name), source, by)
 
 
 async def applied_source(tx: Tx) -> str | None:

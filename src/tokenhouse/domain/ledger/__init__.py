@@ -1,5 +1,6 @@
 """Accounts, transfers, holds: the only writer of balances."""
 
+from tokenhouse.domain.ledger.chain import chain_head, check_head, close_block, verify_chain
 from tokenhouse.domain.ledger.service import (
     NOW,
     ask_entry,
@@ -28,6 +29,9 @@ __all__ = [
     "ask_post",
     "ask_schedule",
     "assets",
+    "chain_head",
+    "check_head",
+    "close_block",
     "columns",
     "entry_in",
     "entry_of",
@@ -40,4 +44,5 @@ __all__ = [
     "params",
     "post",
     "schedule",
+    "verify_chain",
 ]

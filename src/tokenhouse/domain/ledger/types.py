@@ -173,3 +173,90 @@ class EntryFound:
     kind: str
     fingerprint: str
     answer: dict[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of the chain, as its table holds it.
+
+    It covers what was recorded before `until` and not before the end of the block before, less what came late; and
+    what came late to that one (late_*). seen, cluster: the snapshot in which it was closed, and whose.
+    """
+
+    number: int
+    made_at: datetime
+    until: datetime
+    seen: str
+    cluster: str
+    late_audits: list[int]
+    late_entries: list[UUID]
+    first_audit: int | None
+    last_audit: int | None
+    audits: int
+    entries: int
+    transfers: int
+    contents: bytes
+    previous: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a block is closed. seen: the snapshot; cluster: whose; horizon: up to when the block may reach."""
+
+    seen: str
+    cluster: str
+    at: datetime
+    horizon: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """What was committed after the block of its time was closed: acts by number, entries by id."""
+
+    audits: list[int]
+    entries: list[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The rows of one sort in one place: how many, and the digest of them all. first, last: of acts, their numbers."""
+
+    place: int
+    count: int
+    digest: bytes
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last block, to be kept where nobody who can write the database can write. digest: in hex."""
+
+    number: int
+    digest: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A block that does not fit, and what of it: missing, digest, link, rows, contents, head."""
+
+    number: int
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainProof:
+    """What deriving the chain again came to. waiting: records that are in no block yet."""
+
+    blocks: int
+    head: Head | None
+    fault: Fault | None
+    waiting: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every block fits."""
+        return self.fault is None

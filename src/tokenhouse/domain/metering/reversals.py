@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from tokenhouse.domain import ledger, wallets
+from tokenhouse.domain import access, ledger, wallets
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
@@ -61,10 +62,17 @@ def take_back(
 
 
 async def reverse(
-    database: Database, catalog: Catalog, command: Command, usage_id: UUID, amount: int | None, reason: str
+    database: Database,
+    catalog: Catalog,
+    command: Command,
+    usage_id: UUID,
+    amount: int | None,
+    reason: str,
+    by: By | None = None,
 ) -> tuple[dict[str, object], bool]:
     """Give back `amount` credits of a charge (None: all that is left of it): the answer, and whether it is a replay.
 
+    by: whose act it is, for the audit record; None records none.
     NotFound: no such charge of this account. Conflict: already reversed, or more than is left.
     """
     party = command.party
@@ -88,7 +96,10 @@ async def reverse(
                 left=rest,
             )
         (wallet,) = found
-        return await _reverse(tx, catalog, command, usage_id, use, wallet, before, amount or rest, reason), False
+        answer = await _reverse(tx, catalog, command, usage_id, use, wallet, before, amount or rest, reason)
+        if by is not None:
+            await access.record(tx, by, Act("charge.reverse", "charge", str(usage_id), party.id, after=answer))
+        return answer, False
 
 
 async def _reverse(

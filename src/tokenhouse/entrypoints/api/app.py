@@ -18,6 +18,7 @@ from tokenhouse.entrypoints.api.routing import response_of
 from tokenhouse.entrypoints.api.safety import from_database, our_fault
 from tokenhouse.entrypoints.api.v1 import (
     accounts,
+    audit,
     batch,
     charges,
     checks,
@@ -54,6 +55,7 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         members,
         sessions,
         privacy,
+        audit,
         compat,
         ops,
     )

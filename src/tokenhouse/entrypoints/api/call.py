@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from tokenhouse.domain.access.acts import By
 from tokenhouse.domain.access.rules import acts_for, acts_for_anyone, may, require
 from tokenhouse.domain.access.types import Account, Authority, Identity
 from tokenhouse.domain.ledger.types import Command, Party
@@ -62,6 +63,18 @@ class Call:
     def platform(self) -> bool:
         """Whether it may act for anyone."""
         return acts_for_anyone(self.authority)
+
+    def by(self) -> By:
+        """Say who acts, and whence, for the record."""
+        own = self.authority.account
+        return By(
+            "api",
+            own.id if own else None,
+            self.authority.key_id,
+            self.authority.session_id,
+            self.request_id,
+            self.address or None,
+        )
 
     def stranger(self) -> NotFound | Forbidden:
         """Refuse another's account: in /v1 as if it were not there, in /api as the sources do."""
@@ -127,6 +140,7 @@ class Call:
         """Give a call like this one under another idempotency key: an item of a bulk."""
         single = Call(self.runtime, self.method, self.path, self.request_id)
         single.authority, single.body, single.user, single.key = self.authority, self.body, self.user, key
+        single.address = self.address
         return single
 
     def known_user(self, external_id: str) -> None:

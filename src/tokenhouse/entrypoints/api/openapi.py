@@ -23,6 +23,7 @@ _TAGS = [
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
     ("Access", "Keys, sessions, the members of organizations, and invitations."),
     ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
+    ("Audit", "Who did what: every administrative and security act, as it was recorded."),
     ("Compatibility", "The paths and field names of the apps that Tokenhouse takes over, over the same verbs."),
     ("Operations", "For those who run it."),
 ]

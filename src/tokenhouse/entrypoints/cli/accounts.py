@@ -137,8 +137,11 @@ def grant(
 async def _create_account(
     external_id: str, kind: Literal["user", "organization"], name: str, email: str | None, plan: str, zone: str
 ) -> "Account":
+    from dataclasses import asdict
+
     from tokenhouse.domain import access, wallets
     from tokenhouse.domain import catalog as catalogs
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.domain.access.types import NewAccount
     from tokenhouse.domain.ledger.types import Party
     from tokenhouse.entrypoints.cli.session import opened
@@ -148,13 +151,18 @@ async def _create_account(
         catalog = await catalogs.load(tx)
         account = await access.create_account(tx, NewAccount(kind, name, external_id, email, zone))
         await wallets.enrol(tx, catalog, Party(account.id, account.bucket, external_id), plan, zone)
+        act = Act("account.create", "account", str(account.id), account.id, after=[asdict(account), plan])
+        await access.record(tx, By("cli"), act)
         return account
 
 
 async def _create_key(
     external_id: str | None, name: str, scopes: list[str] | None, days: int | None, rate_limit: int | None
 ) -> dict[str, object]:
+    from dataclasses import asdict
+
     from tokenhouse.domain import access
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
 
@@ -170,6 +178,8 @@ async def _create_key(
                 live=session.settings.production,
                 rate_limit_per_minute=rate_limit,
             )
+            act = Act("key.create", "key", str(view.id), account.id if account else None, after=asdict(view))
+            await access.record(tx, By("cli"), act)
     return {
         "id": view.id,
         "key": secret,
@@ -228,24 +238,30 @@ async def _revoke_key(key_id: str, external_id: str | None) -> None:
     from uuid import UUID
 
     from tokenhouse.domain import access
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
     from tokenhouse.infra.kernel.errors import NotFound
 
     async with opened() as session:
         account = await account_of(session, external_id) if external_id is not None else None
+        owner = account.id if account else None
         async with session.database.transaction(PLATFORM) as tx:
             try:
-                ended = await access.revoke_key(tx, account.id if account else None, UUID(key_id))
+                ended = await access.revoke_key(tx, owner, UUID(key_id))
             except ValueError:
                 ended = False
+            if ended:
+                act = Act("key.revoke", "key", str(UUID(key_id)), owner, before={"live": True})
+                await access.record(tx, By("cli"), act)
     if not ended:
         raise NotFound("There is no live key of that id. `tokenhouse keys list` shows them.")
 
 
 async def _grant(external_id: str, body: dict[str, object], key: str | None) -> tuple[dict[str, object], bool]:
+    from tokenhouse.domain import access, wallets
     from tokenhouse.domain import catalog as catalogs
-    from tokenhouse.domain import wallets
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.domain.ledger.types import Command, Party
     from tokenhouse.domain.wallets.types import NewGrant
     from tokenhouse.entrypoints.cli.session import account_of, opened
@@ -261,4 +277,8 @@ async def _grant(external_id: str, body: dict[str, object], key: str | None) -> 
         async with session.database.transaction(Actor((account.id,), teller=True)) as tx:
             catalog = await catalogs.load(tx)
             command = Command(party, key or f"cli-{new_id()}", fingerprint)
-            return await wallets.grant(tx, catalog, command, NewGrant(**body))  # type: ignore[arg-type] # checked
+            told, replayed = await wallets.grant(tx, catalog, command, NewGrant(**body))  # type: ignore[arg-type] # checked
+            if not replayed:
+                act = Act("grant.create", "grant", str(told["id"]), account.id, after=told)
+                await access.record(tx, By("cli"), act)
+            return told, replayed

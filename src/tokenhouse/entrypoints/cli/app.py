@@ -8,6 +8,7 @@ import typer
 from tokenhouse import __version__
 from tokenhouse.entrypoints.cli import (
     accounts,
+    audit,
     catalog,
     config,
     doctor,
@@ -35,6 +36,7 @@ app.command()(demo)
 app.command()(doctor.doctor)
 app.command()(migrate.migrate)
 app.command()(verify.verify)
+app.add_typer(audit.audit, name="audit")
 app.add_typer(catalog.catalog, name="catalog")
 people.register(accounts.accounts)
 app.add_typer(accounts.accounts, name="accounts")

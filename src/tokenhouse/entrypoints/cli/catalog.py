@@ -47,6 +47,7 @@ def warnings(as_json: Json = False) -> None:
 
 async def _apply(file: Path, *, dry_run: bool, yes: bool, as_json: bool) -> None:
     from tokenhouse.domain import catalog as catalogs
+    from tokenhouse.domain.access.acts import By
     from tokenhouse.entrypoints.cli.session import opened
     from tokenhouse.infra.database import PLATFORM
 
@@ -62,7 +63,7 @@ async def _apply(file: Path, *, dry_run: bool, yes: bool, as_json: bool) -> None
         if not dry_run and (changes or old.digest != source.digest):
             _confirm(changes, yes=yes)
             async with session.database.transaction(PLATFORM) as tx:
-                applied = await catalogs.apply(tx, document, source)
+                applied = await catalogs.apply(tx, document, source, By("cli"))
             version = applied.version
         if as_json:
             give_json({"version": version, "changes": _rows(changes), "applied": not dry_run})

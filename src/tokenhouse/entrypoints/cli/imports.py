@@ -131,6 +131,7 @@ class _Refused:
 
 async def _import(source: "UsageFile", reading: "Reading", refused: _Refused, *, dry_run: bool) -> Tally:
     from tokenhouse.domain import access, ledger, metering
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import opened
     from tokenhouse.infra.database import PLATFORM
 
@@ -138,6 +139,10 @@ async def _import(source: "UsageFile", reading: "Reading", refused: _Refused, *,
         async with session.database.read(PLATFORM) as tx:
             buckets = (await access.deployment(tx)).buckets
             now = await ledger.now(tx)
+        if not dry_run:
+            async with session.database.transaction(PLATFORM) as tx:
+                act = Act("usage.import", "file", source.digest, after={"digest": source.digest})
+                await access.record(tx, By("cli"), act)
         commit = metering.GroupCommit(
             session.database, buckets=buckets, queue_limit=2 * CHUNK, upgrade_url=session.settings.upgrade_url
         )

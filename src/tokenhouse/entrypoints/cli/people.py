@@ -70,6 +70,7 @@ def _password() -> str:
 async def _set_password(external_id: str, email: str | None, password: str) -> None:
     from tokenhouse.domain import access
     from tokenhouse.domain.access import Passwords
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.domain.access.signing import check_email, check_password
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
@@ -88,10 +89,12 @@ async def _set_password(external_id: str, email: str | None, password: str) -> N
                 await access.add_credential(tx, account, address, hashed, verified=True)
             else:
                 await access.set_password(tx, account.id, hashed)
+            await access.record(tx, By("cli"), Act("password.set", "account", str(account.id), account.id))
 
 
 async def _set_role(external_id: str, role: Literal["admin", "support", "auditor", "none"]) -> None:
     from tokenhouse.domain import access
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
 
@@ -99,10 +102,13 @@ async def _set_role(external_id: str, role: Literal["admin", "support", "auditor
         account = await account_of(session, external_id)
         async with session.database.transaction(PLATFORM) as tx:
             await access.set_platform_role(tx, account.id, None if role == "none" else role)
+            act = Act("person.update", "account", str(account.id), account.id, after={"platform_role": role})
+            await access.record(tx, By("cli"), act)
 
 
 async def _disable(external_id: str, *, disabled: bool) -> None:
     from tokenhouse.domain import access
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import account_of, opened
     from tokenhouse.infra.database import PLATFORM
 
@@ -110,3 +116,5 @@ async def _disable(external_id: str, *, disabled: bool) -> None:
         account = await account_of(session, external_id)
         async with session.database.transaction(PLATFORM) as tx:
             await access.disable(tx, account.id, disabled=disabled)
+            act = Act("person.update", "account", str(account.id), account.id, after={"disabled": disabled})
+            await access.record(tx, By("cli"), act)

@@ -23,6 +23,7 @@ def prepare(settings: "Settings") -> "Booted":
 async def apply_catalog(settings: "Settings", booted: "Booted") -> None:
     """Apply the configured catalog where it is not the one in force, and say what that changes."""
     from tokenhouse.domain import catalog as catalogs
+    from tokenhouse.domain.access.acts import By
     from tokenhouse.infra.database import PLATFORM, Database
 
     source = catalogs.read_source(settings.catalog)
@@ -33,7 +34,7 @@ async def apply_catalog(settings: "Settings", booted: "Booted") -> None:
         database.transaction(PLATFORM) as tx,
     ):
         first = (await catalogs.load(tx)).version == 0
-        applied = await catalogs.apply(tx, document, source)
+        applied = await catalogs.apply(tx, document, source, By("service"))
     if applied.changes:
         tell_catalog(source.name, document, applied, first=first)
 
@@ -67,7 +68,10 @@ def refuse_demo_in_production(settings: "Settings") -> None:
 
 async def platform_key(settings: "Settings", booted: "Booted") -> str | None:
     """Make a platform key where a person has none: neither a setting nor one that lives. Its secret, or None."""
+    from dataclasses import asdict
+
     from tokenhouse.domain import access
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.infra.database import PLATFORM, Database
 
     if settings.admin_key is not None:
@@ -78,5 +82,6 @@ async def platform_key(settings: "Settings", booted: "Booted") -> str | None:
     ):
         if any(key.revoked_at is None and key.expires_at is None for key in await access.list_keys(tx, None)):
             return None
-        _, secret = await access.create_key(tx, None, "tokenhouse up", live=settings.production)
+        view, secret = await access.create_key(tx, None, "tokenhouse up", live=settings.production)
+        await access.record(tx, By("service"), Act("key.create", "key", str(view.id), after=asdict(view)))
         return secret

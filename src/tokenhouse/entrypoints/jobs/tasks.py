@@ -77,6 +77,11 @@ async def settle_accounts(context: Context) -> int:
     return done
 
 
+async def close_block(context: Context) -> int:
+    """Close a block of the chain over what was recorded since the last one."""
+    return await ledger.close_block(context.database)
+
+
 async def deliver_mail(context: Context) -> int:
     """Deliver what is due in the outbox; where the server cannot be used, the rest next time."""
     if context.mail is None:
@@ -133,6 +138,7 @@ async def _buckets(context: Context) -> range:
 TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
+    Task("close audit block", 60, close_block),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),

@@ -7,6 +7,7 @@ from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, wallets
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import Account, AccountChanges, NewAccount
 from tokenhouse.entrypoints.api.call import party_of
 from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
@@ -93,6 +94,10 @@ async def _told(tx: Tx, account: Account) -> dict[str, Any]:
     }
 
 
+def _act(name: str, account: Account, before: object, after: object) -> Act:
+    return Act(name, "account", str(account.id), account.id, before, after)
+
+
 async def _found(tx: Tx, external_id: str) -> Account:
     account = await access.find_account(tx, external_id)
     if account is None:
@@ -117,6 +122,7 @@ async def accounts_create(call: TheCall, body: AccountBody) -> Response:
         plan = body.plan or _FIRST_PLAN[body.kind]
         await wallets.enrol(tx, catalog, party_of(account), plan, account.time_zone)
         told = await _told(tx, account)
+        await access.record(tx, call.by(), _act("account.create", account, None, told))
     return answer(told, 201)
 
 
@@ -166,7 +172,11 @@ async def accounts_update(call: TheCall, account_id: str, body: AccountPatch) ->
     email = "" if body.email is None and "email" in body.model_fields_set else body.email
     changes = AccountChanges(body.name, email, body.time_zone)
     async with call.runtime.database.transaction(PLATFORM) as tx:
-        return answer(await _told(tx, await access.update_account(tx, account_id, changes)))
+        before = await _told(tx, await _found(tx, account_id))
+        account = await access.update_account(tx, account_id, changes)
+        told = await _told(tx, account)
+        await access.record(tx, call.by(), _act("account.update", account, before, told))
+    return answer(told)
 
 
 @routes.put(
@@ -185,8 +195,12 @@ async def accounts_change_plan(call: TheCall, account_id: str, body: PlanBody) -
     catalog = (await call.runtime.commit.rates()).catalog
 
     async def change(tx: Tx) -> dict[str, Any]:
+        account = await _found(tx, account_id)
+        before = await _told(tx, account)
         await wallets.change_plan(tx, catalog, party_of(identity), body.plan)
-        return await _told(tx, await _found(tx, account_id))
+        told = await _told(tx, account)
+        await access.record(tx, call.by(), _act("plan.change", account, before["plan"], told["plan"]))
+        return told
 
     return answer(await patiently(call.runtime.database, Actor((identity.id,), teller=True), change))
 

@@ -276,5 +276,7 @@ async def charges_reverse(call: TheCall, charge_id: str, body: ReverseBody) -> R
     identity = await call.existing(row.account_external_id or "")
     command = call.command(identity, call.body, f"{CHARGES}/{row.id}/reverse")
     catalog = (await call.runtime.commit.rates()).catalog
-    told, replayed = await metering.reverse(call.runtime.database, catalog, command, row.id, body.amount, body.reason)
+    told, replayed = await metering.reverse(
+        call.runtime.database, catalog, command, row.id, body.amount, body.reason, call.by()
+    )
     return replayable(told, 201, replayed=replayed)

@@ -7,6 +7,7 @@ from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, ledger
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import acts_for, manages, require_may_give
 from tokenhouse.domain.access.types import SCOPES, ApiKeyView, Identity
 from tokenhouse.entrypoints.api.call import Call, uuid_of
@@ -128,6 +129,8 @@ async def api_keys_create(call: TheCall, account_id: str, body: KeyBody) -> Resp
             live=call.runtime.live,
             rate_limit_per_minute=body.rate_limit_per_minute,
         )
+        act = Act("key.create", "key", str(key.id), identity.id, after=key_json(key))
+        await access.record(tx, call.by(), act)
     return answer({**key_json(key), "key": secret}, 201)
 
 
@@ -156,6 +159,8 @@ async def api_keys_rotate(call: TheCall, key_id: str, body: RotateBody | None = 
         require_may_give(call.authority, old.scopes)
         overlap = (body or RotateBody()).overlap_seconds
         key, secret, ends_at = await access.rotate_key(tx, old, overlap, live=call.runtime.live)
+        act = Act("key.rotate", "key", str(old.id), old.account_id, str(old.id), key_json(key))
+        await access.record(tx, call.by(), act)
     told = {**key_json(key), "key": secret, "replaces": str(old.id), "replaced_ends_at": ends_at}
     return answer(told, 201)
 
@@ -189,4 +194,5 @@ async def api_keys_revoke(call: TheCall, account_id: str, key_id: str) -> Respon
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if not await access.revoke_key(tx, identity.id, number):
             raise NotFound("This account has no such key, or it was revoked before.")
+        await access.record(tx, call.by(), Act("key.revoke", "key", str(number), identity.id, before={"live": True}))
     return Response(status_code=204)

@@ -8,6 +8,7 @@ from fastapi import Response
 from pydantic import ConfigDict, Field
 
 from tokenhouse.domain import access, alerts
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import digest_of, is_oneself, may_set_role
 from tokenhouse.domain.access.types import Account, Invitation
 from tokenhouse.entrypoints.api.call import uuid_of
@@ -90,6 +91,11 @@ async def _organization(tx: Tx, account_id: str) -> Account:
     return account
 
 
+def _act(name: str, organization_id: int, user_id: int, before: str | None, after: str | None) -> Act:
+    """Name what is done to a membership: by both numbers, of the user whom it concerns."""
+    return Act(name, "member", f"{organization_id}/{user_id}", user_id, before, after)
+
+
 async def _roles(tx: Tx, organization: Account) -> dict[str | None, Any]:
     return {member.user_id: member.role for member in await access.members_of(tx, organization.id)}
 
@@ -112,8 +118,8 @@ async def members_set(call: TheCall, account_id: str, body: MemberBody) -> Respo
         accounts = await access.find_accounts(tx, [account_id, body.user_id])
         user = accounts.get(body.user_id)
         organization = await _organization(tx, account_id)
+        now = (await _roles(tx, organization)).get(body.user_id)
         if not call.platform:
-            now = (await _roles(tx, organization)).get(body.user_id)
             if now is None:
                 raise NotFound("The organization has no such member. Invite them, or let the platform add them.")
             if not may_set_role(call.authority, account_id, now, body.role):
@@ -121,6 +127,7 @@ async def members_set(call: TheCall, account_id: str, body: MemberBody) -> Respo
         if user is None:
             raise NotFound(f"There is no account {body.user_id!r}. Create it with POST /v1/accounts.")
         await access.set_member(tx, organization, user, body.role)
+        await access.record(tx, call.by(), _act("member.set", organization.id, user.id, now, body.role))
     return answer({"organization_id": account_id, "user_id": body.user_id, "name": user.name, "role": body.role}, 201)
 
 
@@ -173,6 +180,7 @@ async def members_remove(call: TheCall, account_id: str, user_id: str) -> Respon
         if not leaving and not may_set_role(call.authority, account_id, now, None):
             raise Forbidden(_ABOVE)
         await access.remove_member(tx, organization.id, user.id)
+        await access.record(tx, call.by(), _act("member.remove", organization.id, user.id, now, None))
     return Response(status_code=204)
 
 
@@ -208,6 +216,9 @@ async def invitations_create(call: TheCall, account_id: str, body: InvitationBod
         organization = await _organization(tx, account_id)
         inviter = await access.find_account(tx, own.external_id) if own is not None else None
         invitation, token = await access.invite(tx, organization, body.email, body.role, own.id if own else None)
+        told = _invitation_json(invitation)
+        act = Act("invitation.create", "invitation", str(invitation.id), organization.id, after=told)
+        await access.record(tx, call.by(), act)
         link = f"{call.runtime.public_url}/invitations/{token}"
         values = {
             "link": link,
@@ -248,6 +259,8 @@ async def invitations_revoke(call: TheCall, account_id: str, invitation_id: str)
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if not await access.revoke_invitation(tx, identity.id, number):
             raise NotFound("There is no such invitation: it was accepted, was revoked, or is too old.")
+        act = Act("invitation.revoke", "invitation", str(number), identity.id, before={"open": True})
+        await access.record(tx, call.by(), act)
     return Response(status_code=204)
 
 
@@ -272,6 +285,7 @@ async def invitations_accept(call: TheCall, body: AcceptBody) -> Response:
         if accepted is None:
             raise NotFound(_NO_INVITATION)
         organization, role = accepted
+        await access.record(tx, call.by(), _act("invitation.accept", organization.id, person.id, None, role))
         user = await access.find_account(tx, person.external_id)
     return answer(
         {

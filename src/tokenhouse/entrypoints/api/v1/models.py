@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, get_type_hints
 from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
-from tokenhouse.domain import market
+from tokenhouse.domain import access, market
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.catalog.types import UNITS
 from tokenhouse.domain.market.rules import credit_cost
 from tokenhouse.domain.market.types import Character, Model, ModelChanges, NewCharacter, NewModel
@@ -215,6 +216,7 @@ async def models_create(call: TheCall, body: ModelBody) -> Response:
     )  # fmt: skip
     async with call.runtime.database.transaction(PLATFORM) as tx:
         model = await market.create_model(tx, catalog, new)
+        await access.record(tx, call.by(), _act("model.create", model, None, model))
     return answer(model_json(model), 201)
 
 
@@ -272,7 +274,10 @@ async def models_update(call: TheCall, model_id: str, body: ModelPatch) -> Respo
     changes: ModelChanges = given  # type: ignore[assignment] # the fields of ModelPatch are those of ModelChanges
 
     async def change(tx: Tx) -> Model:
-        return await market.update_model(tx, catalog, _known(model_id), changes)
+        before = await market.find_model(tx, _known(model_id))
+        model = await market.update_model(tx, catalog, model_id, changes)
+        await access.record(tx, call.by(), _act("model.update", model, before, model))
+        return model
 
     return answer(model_json(await patiently(call.runtime.database, PLATFORM, change)))
 
@@ -293,7 +298,9 @@ async def models_remove(call: TheCall, model_id: str) -> Response:
     call.require_admin()
 
     async def remove(tx: Tx) -> Model:
-        return await market.remove_model(tx, _known(model_id))
+        model = await market.remove_model(tx, _known(model_id))
+        await access.record(tx, call.by(), _act("model.remove", model, model, None))
+        return model
 
     await patiently(call.runtime.database, PLATFORM, remove)
     return Response(status_code=204)
@@ -329,6 +336,12 @@ async def purchase(call: Call, model_id: str, body: object, path: str) -> tuple[
     return await patiently(call.runtime.database, Actor((identity.id,), teller=True), buy)
 
 
+def _act(name: str, model: Model, before: Model | None, after: Model | None) -> Act:
+    """Name what is done to a model."""
+    was, told = (None if one is None else model_json(one) for one in (before, after))
+    return Act(name, "model", model.external_id, None, was, told)
+
+
 def _known(model_id: str) -> str:
     if "\0" in model_id:
         raise NotFound("There is no such model.")
@@ -348,6 +361,8 @@ async def characters_create(call: TheCall, body: CharacterBody) -> Response:
     new = NewCharacter(body.name, body.model_id, body.id, body.image_url)
     async with call.runtime.database.transaction(PLATFORM) as tx:
         made = await market.create_character(tx, new)
+        act = Act("character.create", "character", made.external_id, after=_character_json(made))
+        await access.record(tx, call.by(), act)
     return answer(_character_json(made), 201)
 
 

@@ -7,6 +7,7 @@ from fastapi import Response
 from pydantic import Field
 
 from tokenhouse.domain import access
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import manages
 from tokenhouse.domain.access.types import Identity, SessionView
 from tokenhouse.entrypoints.api.call import Call, uuid_of
@@ -88,6 +89,8 @@ async def sessions_end(call: TheCall, session_id: str) -> Response:
     async with call.runtime.database.transaction(PLATFORM) as tx:
         if not await access.end_session(tx, identity.id, number):
             raise NotFound("There is no such session, or it ended before. GET /v1/sessions lists those that live.")
+        act = Act("session.end", "session", str(number), identity.id, before={"live": True})
+        await access.record(tx, call.by(), act)
     return Response(status_code=204)
 
 
@@ -102,4 +105,6 @@ async def sessions_end_all(call: TheCall) -> Response:
     identity = await _mine(call)
     async with call.runtime.database.transaction(PLATFORM) as tx:
         ended = await access.end_sessions(tx, identity.id)
+        act = Act("session.end", "account", str(identity.id), identity.id, before={"live": ended})
+        await access.record(tx, call.by(), act)
     return answer({"ended": ended})

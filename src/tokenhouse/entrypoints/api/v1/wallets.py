@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
-from tokenhouse.domain import metering, wallets
+from tokenhouse.domain import access, metering, wallets
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import Identity
 from tokenhouse.domain.wallets.types import Looked, NewGrant, WalletView
 from tokenhouse.entrypoints.api.call import Call, party_of
@@ -140,7 +141,11 @@ async def grants_create(call: TheCall, account_id: str, body: GrantBody) -> Resp
     new = NewGrant(body.credit_type, body.amount, body.source, body.priority, body.expires_at, body.note)
 
     async def give(tx: Tx) -> tuple[dict[str, Any], bool]:
-        return await wallets.grant(tx, catalog, command, new)
+        told, replayed = await wallets.grant(tx, catalog, command, new)
+        if not replayed:
+            act = Act("grant.create", "grant", str(told["id"]), identity.id, after=told)
+            await access.record(tx, call.by(), act)
+        return told, replayed
 
     told, replayed = await patiently(call.runtime.database, Actor((identity.id,), teller=True), give)
     return replayable(told, 201, replayed=replayed)

@@ -4,21 +4,22 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from tokenhouse.domain import access, ledger, market, metering, wallets
 from tokenhouse.domain import catalog as catalogs
-from tokenhouse.domain.access.types import Account
+from tokenhouse.domain.access.acts import Act, By
+from tokenhouse.domain.access.types import Account, Role
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.domain.metering.types import AnyOrder, Done, HoldOrder, Order
 from tokenhouse.domain.wallets.types import NewGrant
 from tokenhouse.entrypoints.cli.demo import cast as roles
 from tokenhouse.entrypoints.cli.demo.days import Use, days_until, months_of, uses_of
-from tokenhouse.infra.database import PLATFORM, Actor, Database
+from tokenhouse.infra.database import PLATFORM, Actor, Database, Tx
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import Conflict, IdempotencyMismatch, TokenhouseError, Unavailable
 
@@ -26,6 +27,7 @@ _CHUNK = 512
 _TRIES = 20
 _REVERSED_EVERY = 900  # one use in so many is given back
 _TELLER = Actor((0,), teller=True)
+_BY = By("cli")
 
 
 @dataclass(slots=True)
@@ -88,21 +90,34 @@ class Loader:
                 async with self._database.transaction(_TELLER) as tx:
                     account = await access.create_account(tx, one.account)
                     await wallets.enrol(tx, self._catalog, _party(account), one.plan, one.account.time_zone)
+                    act = Act("account.create", "account", str(account.id), account.id, after=one.plan)
+                    await access.record(tx, _BY, act)
                 self._accounts[external_id] = account
             self._tell("Accounts", done, len(roles.PEOPLE))
         async with self._database.transaction(PLATFORM) as tx:
             for organization, user, role in roles.MEMBERS:
-                await access.set_member(tx, self._accounts[organization], self._accounts[user], role)
+                await self._member(tx, self._accounts[organization], self._accounts[user], role)
+
+    async def _member(self, tx: Tx, organization: Account, user: Account, role: Role) -> None:
+        was = (await access.organizations_of(tx, user.id)).get(organization.id)
+        if was != role:
+            await access.set_member(tx, organization, user, role)
+            act = Act("member.set", "member", f"{organization.id}/{user.id}", user.id, was, role)
+            await access.record(tx, _BY, act)
 
     async def _models(self) -> None:
         async with self._database.transaction(PLATFORM) as tx:
             known = await market.find_models(tx, [model.external_id or "" for model in roles.MODELS])
             for model in roles.MODELS:
                 if model.external_id not in known:
-                    await market.create_model(tx, self._catalog, model)
+                    made = await market.create_model(tx, self._catalog, model)
+                    await access.record(tx, _BY, Act("model.create", "model", made.external_id, after=asdict(made)))
             for character in roles.CHARACTERS:
                 if await market.find_character(tx, character.external_id or "") is None:
-                    await market.create_character(tx, character)
+                    one = await market.create_character(tx, character)
+                    await access.record(
+                        tx, _BY, Act("character.create", "character", one.external_id, after=asdict(one))
+                    )
         self._tell("Models", len(roles.MODELS), len(roles.MODELS))
 
     async def _grants(self, months: list[str]) -> None:
@@ -120,7 +135,10 @@ class Loader:
                 command = self._command(account, f"grant-{n}{month}", f"/v1/accounts/{given.account}/grants", body)
                 async with self._database.transaction(Actor((account.id,), teller=True)) as tx:
                     new = NewGrant(given.credit_type, given.amount, given.source, note=given.note)
-                    await wallets.grant(tx, self._catalog, command, new)
+                    told, replayed = await wallets.grant(tx, self._catalog, command, new)
+                    if not replayed:
+                        act = Act("grant.create", "grant", str(told["id"]), account.id, after=told)
+                        await access.record(tx, _BY, act)
 
     async def _purchases(self) -> None:
         for user, model in roles.PURCHASES:
@@ -215,7 +233,9 @@ class Loader:
                 self._accounts[use.account], f"{use.name}-reverse", f"/v1/charges/{outcome.id}/reverse", body
             )
             try:
-                await metering.reverse(self._database, self._catalog, command, UUID(outcome.id), None, body["reason"])
+                await metering.reverse(
+                    self._database, self._catalog, command, UUID(outcome.id), None, body["reason"], _BY
+                )
             except Conflict:
                 continue  # somebody tried it by hand
 

@@ -1,0 +1,159 @@
+"""Who did what: every administrative route leaves its act, in its own transaction, and auditors read it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from house.test_acts import RECORDED
+from http_face import is_problem, key
+
+
+async def acts(client, **filters):
+    query = "&".join(f"{name}={value}" for name, value in filters.items())
+    reply = await client.get(f"/v1/audit?limit=100&{query}")
+    assert reply.status == 200, reply
+    return reply.json["data"]
+
+
+async def _routes(client, org, user, boss):
+    """operation_id → what to call: method, path, body; and the target that its act names, {} being of the answer."""
+    charge = await client.must("/v1/charges", {"account_id": user, "amount": 3})
+    made = await client.must(f"/v1/accounts/{user}/api-keys", {})
+    model = await client.model()
+    gone = await client.model()
+    new = f"new-{key()[:12]}"
+    grant = {"credit_type": "general", "amount": 5, "source": "gift"}
+    return {
+        "accounts_create": ("POST", "/v1/accounts", {"id": new, "kind": "user", "name": "x"}, f"account:{new}"),
+        "accounts_update": ("PATCH", f"/v1/accounts/{user}", {"name": "Ada"}, f"account:{user}"),
+        "accounts_change_plan": ("PUT", f"/v1/accounts/{user}/plan", {"plan": "pro"}, f"account:{user}"),
+        "members_set": ("POST", f"/v1/accounts/{org}/members", {"user_id": boss, "role": "admin"}, None),
+        "api_keys_create": ("POST", f"/v1/accounts/{user}/api-keys", {"name": "k"}, "key:{id}"),
+        "api_keys_revoke": ("DELETE", f"/v1/accounts/{user}/api-keys/{made['id']}", None, f"key:{made['id']}"),
+        "grants_create": ("POST", f"/v1/accounts/{user}/grants", grant, "grant:{id}"),
+        "charges_reverse": ("POST", f"/v1/charges/{charge['id']}/reverse", {"reason": "x"}, f"charge:{charge['id']}"),
+        "models_create": ("POST", "/v1/models", {"name": "x", "category": "c"}, "model:{id}"),
+        "models_update": ("PATCH", f"/v1/models/{model}", {"active": False}, f"model:{model}"),
+        "models_remove": ("DELETE", f"/v1/models/{gone}", None, f"model:{gone}"),
+        "characters_create": ("POST", "/v1/characters", {"name": "x", "model_id": model}, "character:{id}"),
+    }
+
+
+async def test_every_recorded_route_leaves_its_act(client):
+    org, user = await client.account("org", "organization"), await client.account("ann", credits_left=50)
+    boss = await client.account("boss")
+    stranger = await client.key_of(await client.account("eve"))
+    routes = await _routes(client, org, user, boss)
+    assert routes.keys() == RECORDED.keys()
+    for name, (method, path, body, target) in routes.items():
+        request = f"{name}-{key()}"
+        done = await client.call(method, path, body, idem=key(), headers={"X-Request-ID": request})
+        assert done.status in (200, 201, 204), (name, done)
+        found = [act for act in await acts(client, act=RECORDED[name]) if act["request_id"] == request]
+        assert len(found) == 1, name
+        (act,) = found
+        assert (act["via"], act["actor"], act["address"]) == ("api", None, "127.0.0.1")
+        if target is not None:
+            assert act["target"] == target.format(**(done.json or {})), name
+        ended = name in {"api_keys_revoke", "models_remove"}
+        begun = name.endswith("_create") or name in {"charges_reverse", "members_set"}
+        assert (act["before"] is None, act["after"] is None) == (begun, ended), name
+        # What is refused leaves none.
+        for caller in (stranger, client.by("nobody's")):
+            refused = await caller.call(method, path, body, idem=key(), headers={"X-Request-ID": "no"})
+            assert refused.status in (401, 403, 404), (name, refused)
+    assert [act for act in await acts(client) if act["request_id"] == "no"] == []
+
+
+async def test_an_act_goes_with_what_was_done(client):
+    """Refused half-way, or done before: no act."""
+    user = await client.account("ann", credits_left=0)
+    is_problem(await client.post("/v1/accounts", {"id": user, "kind": "user", "name": "x"}), 409)
+    body = {"credit_type": "general", "amount": 10, "source": "gift"}
+    for _ in range(3):
+        assert (await client.post(f"/v1/accounts/{user}/grants", body, idem="once")).status == 201
+    is_problem(await client.post(f"/v1/accounts/{user}/grants", {**body, "amount": 11}, idem="once"), 422)
+    is_problem(await client.call("PUT", f"/v1/accounts/{user}/plan", {"plan": "none"}), 422)
+    mine = [act["act"] for act in await acts(client) if act["account"] == user]
+    assert mine == ["grant.create", "account.create"]
+
+
+async def test_who_acted(client):
+    org, boss = await client.account("org", "organization"), await client.account("boss")
+    mate = await client.account("mate")
+    for user, role in ((boss, "admin"), (mate, "member")):
+        await client.must(f"/v1/accounts/{org}/members", {"user_id": user, "role": role})
+    own = await client.key_of(boss)
+    await own.must(f"/v1/accounts/{org}/members", {"user_id": mate, "role": "admin"})
+    (act,) = await acts(client, actor=boss)
+    (number,) = {one["account_number"] for one in await acts(client, target=f"account:{boss}")}
+    assert (act["act"], act["actor"], act["actor_number"]) == ("member.set", boss, number)
+    (made,) = [one for one in await acts(client, act="key.create") if one["account"] == boss]
+    assert f"key:{act['key_id']}" == made["target"]
+    assert act["before"] != act["after"]
+
+
+async def test_filters_and_pages(client):
+    user = await client.account("ann")
+    for name in ("a", "b", "c"):
+        assert (await client.call("PATCH", f"/v1/accounts/{user}", {"name": name})).status == 200
+    mine = await acts(client, target=f"account:{user}")
+    assert [act["act"] for act in mine] == ["account.update"] * 3 + ["account.create"]
+    assert [act["id"] for act in mine] == sorted((act["id"] for act in mine), key=int, reverse=True)
+    seen, more = [], ""
+    for _ in range(4):
+        page = (await client.get(f"/v1/audit?target=account:{user}&limit=1{more}")).json
+        seen += page["data"]
+        more = f"&cursor={page['next_cursor']}"
+    assert (seen, page["has_more"]) == (mine, False)
+    assert await acts(client, target=f"account:{user}", act="account.create") == mine[3:]
+    assert {act["target"].partition(":")[0] for act in await acts(client, target="account")} == {"account"}
+    middle = datetime.fromisoformat(mine[1]["at"]).astimezone(UTC).isoformat().replace("+00:00", "Z")
+    assert await acts(client, target=f"account:{user}", **{"from": middle}) == mine[:2]
+    assert await acts(client, target=f"account:{user}", to=middle) == mine[2:]
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    is_problem(await client.get(f"/v1/audit?from={later}&to={middle}"), 422)
+    is_problem(await client.get("/v1/audit?act=nonsense"), 422)
+    is_problem(await client.get("/v1/audit?from=2030-01-01T00:00:00"), 422)
+    is_problem(await client.get("/v1/audit?target=a%00"), 422)
+    is_problem(await client.get("/v1/audit?actor=nobody-at-all"), 404)
+    is_problem(await client.get("/v1/audit?cursor=zzz"), 422)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "status"),
+    [(["audit:read"], 200), (["admin"], 200), (None, 403), (["wallets:read"], 403), (["usage:write"], 403)],
+)
+async def test_who_may_read(client, scopes, status):
+    user = await client.account("ann")
+    caller = await client.key_of(user, **({"scopes": scopes} if scopes else {}))
+    assert (await caller.get("/v1/audit")).status == status
+    assert (await client.by(None).get("/v1/audit")).status == 401
+
+
+async def test_only_the_platform_gives_the_right_to_read(client):
+    user = await client.account("ann")
+    own = await client.key_of(user)
+    is_problem(await own.post(f"/v1/accounts/{user}/api-keys", {"scopes": ["audit:read"]}), 403)
+
+
+async def test_no_personal_data_in_an_act(client, shared_database, postgres):
+    """Names, mail and addresses stand in no row that cannot be changed."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    canary = f"canary{key()[:8]}"
+    body = {"id": canary, "kind": "user", "name": f"{canary} Smith", "email": f"{canary}@example.com"}
+    await client.must("/v1/accounts", body)
+    assert (await client.call("PATCH", f"/v1/accounts/{canary}", {"name": f"{canary} Jones"})).status == 200
+    await client.must(f"/v1/accounts/{canary}/api-keys", {"name": canary})
+    grant = {"credit_type": "general", "amount": 1, "source": "gift", "note": canary}
+    await client.must(f"/v1/accounts/{canary}/grants", grant)
+    name = conninfo_to_dict(shared_database.app_conninfo)["dbname"]
+    with psycopg.connect(postgres.conninfo(str(name)), autocommit=True) as admin:
+        rows = admin.execute("select to_jsonb(a) from access.audit a").fetchall()
+    text = json.dumps(rows)
+    assert canary not in text
+    assert "127.0.0.1" not in text
+    assert (await acts(client, target=f"account:{canary}"))[0]["account"] == canary
