@@ -38,12 +38,12 @@ class Kept:
     """All that is kept of an account; memberships by the organization's id, in whose records other words may stand."""
 
     account: Account
-    credential: Credential | None
-    sessions: list[SessionView]
-    externals: list[External]
     enrolment: Enrolment | None
     memberships: dict[str, Role]
     keys: list[ApiKeyView]
+    credential: Credential | None
+    sessions: list[SessionView]
+    externals: list[External]
     wallets: list[WalletView]
     grants: list[GrantView]
     models: list[Owned]
@@ -74,12 +74,12 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
             break
     return Kept(
         account=account,
-        credential=await access.credential_of(tx, account.id),
-        sessions=await access.kept_sessions(tx, account.id),
-        externals=await access.externals_of(tx, account.id),
         enrolment=await wallets.enrolment_of(tx, party),
         memberships={organizations[number].external_id: role for number, role in roles.items()},
         keys=await access.list_keys(tx, account.id),
+        credential=await access.credential_of(tx, account.id),
+        sessions=await access.kept_sessions(tx, account.id),
+        externals=await access.externals_of(tx, account.id),
         wallets=(await wallets.wallets_of(tx, catalog, party))[0],
         grants=grants,
         models=await tx.all(_MODELS_OF, account_id=account.id),
