@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TABLE = Path(__file__).with_name("rights.txt")
 SCOPES = {
     "charges": "charges:write", "wallets": "wallets:read", "market": "market:write", "usage": "usage:write",
-    "admin": "admin",
+    "audit": "audit:read", "admin": "admin",
 }  # fmt: skip
 # Whose key tries, or whose session: ann's own, or that of somebody who is something to the platform.
 SESSIONS = {"session": None, "session:admin": "admin", "session:support": "support", "session:auditor": "auditor"}
@@ -344,3 +344,4 @@ async def _session_end(world: World, who: str) -> Try:
 
 
 fixed("sessions_end_all", "POST", "/v1/sign-out-everywhere", named=True)
+fixed("audit_list", "GET", "/v1/audit?limit=1")
