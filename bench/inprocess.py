@@ -140,28 +140,33 @@ async def opened(economy: Economy, postmaster: int) -> AsyncIterator[Till]:
             await commit.close()
 
 
-async def isolation(till: Till, superuser_conninfo: str, seconds: float) -> tuple[Sample, Sample]:
-    """Read wallets and receipts one by one: under a tenant's token, and as a role that no policy binds.
+async def isolation(bound: Till, free: Till, seconds: float) -> dict[str, tuple[Sample, Sample]]:
+    """Read and charge one by one, with isolation and on a database that has none; the two take turns.
 
-    The two take turns, so that what disturbs one disturbs the other.
+    So what disturbs one disturbs the other.
     """
-    terms = (await till.commit.rates()).catalog
-    taken: tuple[list[float], list[float]] = ([], [])
+    terms = (await bound.commit.rates()).catalog
     clock = time.perf_counter
 
-    async def read(database: Database, party: Party) -> float:
-        began = clock()
-        async with database.read(Actor((party.id,))) as tx:
+    async def read(till: Till) -> None:
+        party = till.dice.choice(till.parties)
+        async with till.database.read(Actor((party.id,))) as tx:
             await wallets.wallets_of(tx, terms, party)
             await receipts_of(tx, party, most=20)
-        return clock() - began
 
-    async with Database(superuser_conninfo, till.economy.booted.signer, max_size=1) as unbound:
+    async def charge(till: Till) -> None:
+        await till.commit.submit(till.order(0.5, HOT_MODEL))
+
+    found = {}
+    for name, act in (("reads", read), ("charges", charge)):
+        taken: tuple[list[float], list[float]] = ([], [])
         deadline = clock() + seconds
         while clock() < deadline:
-            party = till.dice.choice(till.parties)
-            for database, found in zip((till.database, unbound), taken, strict=True):
-                found.append(await read(database, party))
-    # The first ones prepare their statements.
-    bound, free = (sorted(found[min(5, len(found) // 2) :]) for found in taken)
-    return Sample(len(bound), sum(bound), bound), Sample(len(free), sum(free), free)
+            for till, times in zip((bound, free), taken, strict=True):
+                began = clock()
+                await act(till)
+                times.append(clock() - began)
+        # The first ones prepare their statements.
+        one, other = (sorted(times[min(5, len(times) // 2) :]) for times in taken)
+        found[name] = Sample(len(one), sum(one), one), Sample(len(other), sum(other), other)
+    return found

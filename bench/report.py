@@ -58,7 +58,7 @@ def make(plan: Plan, found: Found, postgres: str) -> Report:
 
 
 def _order(name: str) -> int:
-    prefixes = ("pgbench", "charges", "checks", "stats", bars.LARGE, "HTTP", "endpoint", "reads")
+    prefixes = ("pgbench", "charges", "checks", "stats", bars.LARGE, "HTTP", "endpoint", "one by one")
     return next(place for place, prefix in enumerate(prefixes) if name.startswith(prefix))
 
 
@@ -81,12 +81,14 @@ def _line(name: str, samples: Sequence[Sample], yardstick: Sequence[Sample]) -> 
 
 
 def isolation_cost(lines: Sequence[Line]) -> str | None:
-    """Say what row-level security adds to a read."""
+    """Say what row-level security and signed tokens add."""
     known = {line.name: line.p50_ms for line in lines}
-    bound, free = known.get("reads under a tenant's token"), known.get("reads without isolation")
-    if not bound or not free:
-        return None
-    return f"isolation: a read under a tenant's token takes {bound / free:.2f} × as long as one that no policy binds"
+    said = []
+    for what, name in (("a dashboard's read", "reads"), ("a charge alone in its commit", "charges")):
+        bound, free = known.get(f"one by one: {name}"), known.get(f"one by one: {name}, no isolation")
+        if bound and free:
+            said.append(f"{what} takes {bound / free:.2f} × as long as without it")
+    return f"isolation: {'; '.join(said)}" if said else None
 
 
 def show(report: Report, console: Console) -> None:

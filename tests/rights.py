@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tokenhouse.domain import access
+from tokenhouse.domain.access.types import SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Database
 
 if TYPE_CHECKING:
@@ -20,10 +21,11 @@ SCOPES = {
     "charges": "charges:write", "wallets": "wallets:read", "market": "market:write", "usage": "usage:write",
     "admin": "admin",
 }  # fmt: skip
-# Whose key tries; the session's roles (a platform admin, support, an auditor) get columns of their own here.
+# Whose key tries, or whose session: ann's own, or that of somebody who is something to the platform.
+SESSIONS = {"session": None, "session:admin": "admin", "session:support": "support", "session:auditor": "auditor"}
 ROLES = [
     "nobody", "own", "other", "member", "manager", "owner",
-    *(f"own:{name}" for name in SCOPES), "platform", *(f"platform:{name}" for name in SCOPES),
+    *(f"own:{name}" for name in SCOPES), "platform", *(f"platform:{name}" for name in SCOPES), *SESSIONS,
 ]  # fmt: skip
 IN_ORGANIZATION = {"member", "manager", "owner"}
 
@@ -46,10 +48,13 @@ class World:
         self.client = client
         self.names: dict[str, str] = {}
         self.by: dict[str, Client] = {}
+        self.people: dict[str, int] = {}
+        self.database: Database
 
     async def settle(self, database: Database) -> World:
-        """Make everybody."""
+        """Make everybody. The database stays open while the world is used."""
         client, names = self.client, self.names
+        self.database = database
         names["ann"] = await client.account("ann", credits_left=100_000, email=f"{uuid.uuid4().hex}@example.org")
         names["bea"] = await client.account("bea", credits_left=100_000)
         names["org"] = await client.account("org", "organization", credits_left=100_000, plan="enterprise")
@@ -64,7 +69,23 @@ class World:
             async with database.transaction(PLATFORM) as tx:
                 _, secret = await access.create_key(tx, None, short, [scope], live=False)
             self.by[f"platform:{short}"] = client.by(secret)
+        for role, word in SESSIONS.items():
+            names[role] = names["ann"] if word is None else await client.account(word)
+            self.by[role] = client.by(None)
+            async with database.transaction(PLATFORM) as tx:
+                account = await access.find_account(tx, names[role])
+                email = account.email or f"{uuid.uuid4().hex}@example.org"
+                await access.add_credential(tx, account, email, None, verified=True)
+                await access.set_platform_role(tx, account.id, word)
+            self.people[role] = account.id
         return self
+
+    async def session(self, account_id: int) -> str:
+        """Sign somebody in anew: the session's token."""
+        async with self.database.transaction(PLATFORM) as tx:
+            token = await access.open_session(tx, account_id, Visitor(), SessionLimits(3600, 3600))
+        assert token is not None
+        return token
 
     def target(self, role: str) -> str:
         """The account that a role tries its hand at."""
@@ -72,7 +93,10 @@ class World:
 
     async def attempt(self, role: str, one: Try, **more: Any) -> tuple[int, Reply]:
         """Send a request as that role: its outcome as a status, and the answer."""
-        headed = role.startswith("platform") or role in ("other", "own:admin", *IN_ORGANIZATION)
+        headed = role.startswith(("platform", "session:")) or role in ("other", "own:admin", *IN_ORGANIZATION)
+        if role in SESSIONS:
+            token = await self.session(self.people[role])
+            more["headers"] = {"Cookie": f"tokenhouse={token}", "Sec-Fetch-Site": "same-origin"}
         user = one.user if headed else None
         idem = uuid.uuid4().hex if one.method == "POST" else None
         reply = await self.by[role].call(one.method, one.path, one.body, idem=idem, user=user, **more)
@@ -302,3 +326,20 @@ async def _character(world: World, who: str) -> Try:
 async def _character_get(world: World, who: str) -> Try:
     made = await world.client.must("/v1/characters", {"name": "x", "model_id": await world.client.model()})
     return Try("GET", f"/v1/characters/{made['id']}")
+
+
+fixed("sessions_list", "GET", "/v1/sessions", named=True)
+
+
+@tries("sessions_end")
+async def _session_end(world: World, who: str) -> Try:
+    """One of ann's."""
+    async with world.database.read(PLATFORM) as tx:
+        ann = await access.find_account(tx, world.names["ann"])
+    await world.session(ann.id)
+    async with world.database.read(PLATFORM) as tx:
+        first, *_ = await access.list_sessions(tx, ann.id, SessionLimits(3600, 3600))
+    return Try("DELETE", f"/v1/sessions/{first.id}", None, world.names["ann"])
+
+
+fixed("sessions_end_all", "POST", "/v1/sign-out-everywhere", named=True)

@@ -22,8 +22,7 @@ from tokenhouse.infra.database.token import Signer
 OFFERED = {"market.model", "market.pricing", "market.character"}
 PLATFORMS = {
     "access.audit", "access.audit_block", "access.audit_private", "access.credential", "access.mail_token",
-    "access.rate_window", "access.session", "alerts.mail",
-    "earnings.standing",
+    "access.rate_window", "access.session", "alerts.mail", "earnings.standing",
 }  # fmt: skip
 # Whose a row is.
 OWNERS = {
@@ -240,15 +239,15 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 
 PLATFORM_DOORS = {
     "access.accept_invitation", "access.add_credential", "access.close_block", "access.create_account",
-    "access.create_key", "access.end_session", "access.end_sessions", "access.forget_acts",
-    "access.forget_sessions", "access.invite", "access.issue_token", "access.limit_key", "access.open_session",
-    "access.rehash", "access.remove_member", "access.reset_password", "access.revoke_invitation",
-    "access.revoke_key", "access.rotate_key", "access.set_disabled", "access.set_member", "access.set_password",
-    "access.set_platform_role", "access.sweep_rate_windows", "access.take_hits", "access.tie_external",
-    "access.touch_keys", "access.touch_sessions", "access.update_account", "access.verify_email", "alerts.end_mail",
-    "alerts.fail_mail", "alerts.forget_recipient", "alerts.send_mail", "alerts.take_mail", "catalog.apply",
-    "catalog.lock", "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model",
-    "market.lock_model", "market.update_model", "metering.erase",
+    "access.create_key", "access.end_session", "access.end_sessions", "access.forget_acts", "access.forget_sessions",
+    "access.invite", "access.issue_token", "access.limit_key", "access.open_session", "access.rehash",
+    "access.remove_member", "access.reset_password", "access.revoke_invitation", "access.revoke_key",
+    "access.rotate_key", "access.set_disabled", "access.set_member", "access.set_password", "access.set_platform_role",
+    "access.sweep_rate_windows", "access.take_hits", "access.tie_external", "access.touch_keys",
+    "access.touch_sessions", "access.update_account", "access.verify_email", "alerts.end_mail", "alerts.fail_mail",
+    "alerts.forget_recipient", "alerts.send_mail", "alerts.take_mail", "catalog.apply", "catalog.lock",
+    "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model", "market.lock_model",
+    "market.update_model", "metering.erase",
 }  # fmt: skip
 # The platform's, and a teller's of the account that it is about.
 EITHER = {"access.record_act"}
@@ -261,8 +260,8 @@ TELLER_DOORS = {
 }  # fmt: skip
 # Of those, the ones that name no account, or that name earners, whom any payer's teller pays.
 ANY_TELLER = {
-    "access.teller_scope", "earnings.lock_standings", "ledger.end_holds", "ledger.lock_earners",
-    "ledger.open_accounts", "metering.find_models", "metering.terms_of", "wallets.next_lots",
+    "access.teller_scope", "earnings.lock_standings", "ledger.end_holds", "ledger.lock_earners", "ledger.open_accounts",
+    "metering.find_models", "metering.terms_of", "wallets.next_lots",
 }  # fmt: skip
 READERS = {
     "access.scope", "metering.accruals_of", "metering.earned_by", "metering.maturing_of", "metering.shares_of",

@@ -66,7 +66,10 @@ def test_accounts_keys_and_grants(cli):
     cli("grant", "ann", "501", "--key", "g-1", status=1)
     cli("grant", "nobody", "5", status=1)
     cli("grant", "ann", "0", status=2)
-    made = cli.json("keys", "create", "--account", "ann", "--scope", "charges:write", "--days", "3")
+    made = cli.json(
+        "keys", "create", "--account", "ann", "--scope", "charges:write", "--days", "3", "--rate-limit", "5"
+    )
+    assert made["rate_limit_per_minute"] == 5
     assert made["key"].startswith("th_test_")
     (listed,) = cli.json("keys", "list", "--account", "ann")
     assert listed["scopes"] == ["charges:write"]

@@ -4,9 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import pytest_asyncio
 
 from house.test_acts import RECORDED
 from http_face import is_problem, key
+from tokenhouse.domain import access, ledger
+from tokenhouse.domain.access.types import SessionLimits, Visitor
+from tokenhouse.infra.database import PLATFORM, Database
 
 
 async def acts(client, **filters):
@@ -16,39 +20,78 @@ async def acts(client, **filters):
     return reply.json["data"]
 
 
-async def _routes(client, org, user, boss):
-    """operation_id → what to call: method, path, body; and the target that its act names, {} being of the answer."""
+@pytest_asyncio.fixture
+async def session(client, shared_database):
+    """Opens a session of a new person: the account, and the session's id."""
+    async with Database(shared_database.app_conninfo, shared_database.signer) as database:
+
+        async def opened():
+            name = await client.account("person", email=f"{key()}@example.com")
+            async with database.transaction(PLATFORM) as tx:
+                account = await access.find_account(tx, name)
+                await access.add_credential(tx, account, account.email, "$argon2id$none", verified=True)
+                assert await access.open_session(tx, account.id, Visitor("192.0.2.9"), SessionLimits(600, 600))
+            return name, (await client.get("/v1/sessions", user=name)).json["data"][0]["id"]
+
+        yield opened
+
+
+async def _routes(client, session):
+    """operation_id → what to call: method, path, body, target of the act ({} being of the answer), and for whom."""
+    org, user, boss = (
+        await client.account("org", "organization"), await client.account("ann", credits_left=50),
+        await client.account("boss"),
+    )  # fmt: skip
     charge = await client.must("/v1/charges", {"account_id": user, "amount": 3})
-    made = await client.must(f"/v1/accounts/{user}/api-keys", {})
-    model = await client.model()
-    gone = await client.model()
-    new = f"new-{key()[:12]}"
+    made = [await client.must(f"/v1/accounts/{user}/api-keys", {}) for _ in range(2)]
+    model, gone = await client.model(), await client.model()
+    new, members = f"new-{key()[:12]}", f"/v1/accounts/{org}/members"
+    mates = [await client.account("mate", email=f"{key()}@example.com") for _ in range(2)]
+    await client.must(members, {"user_id": mates[0], "role": "member"})
+    email = (await client.get(f"/v1/accounts/{mates[1]}")).json["email"]
+    invitations = f"/v1/accounts/{org}/invitations"
+    link = (await client.must(invitations, {"email": email, "role": "member"}))["link"]
+    invited = await client.must(invitations, {"email": f"{key()}@example.com", "role": "member"})
+    (one, open_one), (two, _) = await session(), await session()
     grant = {"credit_type": "general", "amount": 5, "source": "gift"}
     return {
         "accounts_create": ("POST", "/v1/accounts", {"id": new, "kind": "user", "name": "x"}, f"account:{new}"),
         "accounts_update": ("PATCH", f"/v1/accounts/{user}", {"name": "Ada"}, f"account:{user}"),
         "accounts_change_plan": ("PUT", f"/v1/accounts/{user}/plan", {"plan": "pro"}, f"account:{user}"),
-        "members_set": ("POST", f"/v1/accounts/{org}/members", {"user_id": boss, "role": "admin"}, None),
+        "accounts_erase": ("POST", f"/v1/accounts/{boss}/erase", None, "account:{id}"),
+        "members_set": ("POST", members, {"user_id": user, "role": "admin"}, None),
+        "members_remove": ("DELETE", f"{members}/{mates[0]}", None, None),
+        "invitations_create": ("POST", invitations, {"email": "a@example.com", "role": "admin"}, "invitation:{id}"),
+        "invitations_revoke": ("DELETE", f"{invitations}/{invited['id']}", None, f"invitation:{invited['id']}"),
+        "invitations_accept": (
+            "POST", "/v1/invitations/accept", {"token": link.rpartition("/")[2]}, None, mates[1],
+        ),
+        "sessions_end": ("DELETE", f"/v1/sessions/{open_one}", None, f"session:{open_one}", one),
+        "sessions_end_all": ("POST", "/v1/sign-out-everywhere", None, f"account:{two}", two),
         "api_keys_create": ("POST", f"/v1/accounts/{user}/api-keys", {"name": "k"}, "key:{id}"),
-        "api_keys_revoke": ("DELETE", f"/v1/accounts/{user}/api-keys/{made['id']}", None, f"key:{made['id']}"),
+        "api_keys_rotate": ("POST", f"/v1/keys/{made[1]['id']}/rotate", {}, f"key:{made[1]['id']}"),
+        "api_keys_revoke": ("DELETE", f"/v1/accounts/{user}/api-keys/{made[0]['id']}", None, f"key:{made[0]['id']}"),
         "grants_create": ("POST", f"/v1/accounts/{user}/grants", grant, "grant:{id}"),
         "charges_reverse": ("POST", f"/v1/charges/{charge['id']}/reverse", {"reason": "x"}, f"charge:{charge['id']}"),
         "models_create": ("POST", "/v1/models", {"name": "x", "category": "c"}, "model:{id}"),
         "models_update": ("PATCH", f"/v1/models/{model}", {"active": False}, f"model:{model}"),
         "models_remove": ("DELETE", f"/v1/models/{gone}", None, f"model:{gone}"),
         "characters_create": ("POST", "/v1/characters", {"name": "x", "model_id": model}, "character:{id}"),
-    }
+    }  # fmt: skip
 
 
-async def test_every_recorded_route_leaves_its_act(client):
-    org, user = await client.account("org", "organization"), await client.account("ann", credits_left=50)
-    boss = await client.account("boss")
+BEGUN = {"charges_reverse", "members_set", "invitations_accept", "accounts_erase"}  # besides what is created
+ENDED = {"api_keys_revoke", "models_remove", "members_remove", "invitations_revoke", "sessions_end", "sessions_end_all"}
+
+
+async def test_every_recorded_route_leaves_its_act(client, session):
     stranger = await client.key_of(await client.account("eve"))
-    routes = await _routes(client, org, user, boss)
+    routes = await _routes(client, session)
     assert routes.keys() == RECORDED.keys()
-    for name, (method, path, body, target) in routes.items():
+    for name, (method, path, body, target, *user) in routes.items():
         request = f"{name}-{key()}"
-        done = await client.call(method, path, body, idem=key(), headers={"X-Request-ID": request})
+        whom = user[0] if user else None
+        done = await client.call(method, path, body, idem=key(), user=whom, headers={"X-Request-ID": request})
         assert done.status in (200, 201, 204), (name, done)
         found = [act for act in await acts(client, act=RECORDED[name]) if act["request_id"] == request]
         assert len(found) == 1, name
@@ -56,14 +99,47 @@ async def test_every_recorded_route_leaves_its_act(client):
         assert (act["via"], act["actor"], act["address"]) == ("api", None, "127.0.0.1")
         if target is not None:
             assert act["target"] == target.format(**(done.json or {})), name
-        ended = name in {"api_keys_revoke", "models_remove"}
-        begun = name.endswith("_create") or name in {"charges_reverse", "members_set"}
+        begun, ended = name.endswith("_create") or name in BEGUN, name in ENDED or name == "accounts_erase"
         assert (act["before"] is None, act["after"] is None) == (begun, ended), name
         # What is refused leaves none.
-        for caller in (stranger, client.by("nobody's")):
+        for caller in (client.by("nobody's"), stranger):
+            if name == "sessions_end_all" and caller is stranger:
+                continue  # anybody may, of their own
             refused = await caller.call(method, path, body, idem=key(), headers={"X-Request-ID": "no"})
             assert refused.status in (401, 403, 404), (name, refused)
     assert [act for act in await acts(client) if act["request_id"] == "no"] == []
+
+
+async def test_signing_in_is_recorded(client, session):
+    person, _ = await session()
+    (act,) = await acts(client, act="session.open", actor=person)
+    assert (act["account"], act["address"], act["target"]) == (person, "192.0.2.9", f"session:{act['session_id']}")
+    email = (await client.get(f"/v1/accounts/{person}")).json["email"]
+    for address, account in ((email, person), (f"{key()}@example.com", None)):
+        base = str(client.http.base_url).rstrip("/")
+        form = {"email": address, "password": "not the right one"}
+        tried = await client.http.post("/login", data=form, headers={"Origin": base})
+        assert tried.status_code == 401
+        act = (await acts(client, act="sign_in.refuse"))[0]
+        assert (act["actor"], act["account"], act["address"]) == (None, account, "127.0.0.1")
+
+
+async def test_an_erased_person_is_in_no_act(client, shared_database):
+    person = await client.account("gone")
+    own = await client.key_of(person)
+    await own.must(f"/v1/accounts/{person}/api-keys", {})
+    opaque = (await client.must(f"/v1/accounts/{person}/erase"))["id"]
+    mine = await acts(client, target=f"account:{opaque}")
+    assert [(act["act"], act["account"], act["address"] is None) for act in mine] == [
+        ("account.erase", opaque, False), ("account.create", opaque, True),
+    ]  # fmt: skip
+    async with Database(shared_database.worker_conninfo, shared_database.signer) as database:
+        await ledger.close_block(database, margin_seconds=0)
+        await client.must("/v1/accounts", {"kind": "user", "name": "x"})
+        await ledger.close_block(database, margin_seconds=0)
+        proof = await ledger.verify_chain(database)
+    assert proof.fault is None
+    assert proof.blocks >= 1
 
 
 async def test_an_act_goes_with_what_was_done(client):

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from http_face import ADMIN_KEY, is_problem, serving
 from tokenhouse.entrypoints.api import gate, ops
+from tokenhouse.entrypoints.api.headers import TLS_ONLY, complete
 from tokenhouse.main import create_app
 from tokenhouse.settings import load_settings
 
@@ -84,6 +85,21 @@ async def test_every_answer_of_every_route(face, client, shared_database):
                     pages.add((path, reply.status_code))
     assert {("/", 200), ("/docs", 200), ("/docs/errors", 200), ("/nothing-here", 404), ("/docs", 405)} <= pages
     assert not [path for path, _ in pages if path.startswith(("/v1", "/api/"))]
+
+
+def test_a_page_without_a_policy_gets_the_strict_one():
+    made = complete([(b"content-type", b"text/html; charset=utf-8"), (b"x-request-id", b"1")], tls_only=False)
+    reply = httpx2.Response(200, headers=made, content=b"<p>Hello</p>")
+    is_hardened(reply)
+    policy = policy_of(reply)
+    assert {name for name, sources in policy.items() if sources == ["'self'"]} == {
+        "script-src", "style-src", "font-src", "connect-src", "form-action",
+    }  # fmt: skip
+    own = complete(
+        [(b"content-type", b"text/html"), (b"content-security-policy", b"default-src 'none'")], tls_only=True
+    )
+    assert [value for name, value in own if name == b"content-security-policy"] == [b"default-src 'none'"]
+    assert TLS_ONLY in own
 
 
 @pytest.mark.parametrize("env", ["development", "production"])

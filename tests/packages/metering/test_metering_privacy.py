@@ -5,7 +5,6 @@ import pytest
 
 from economy import clean, party, tenant
 from tokenhouse.domain import access, metering
-from tokenhouse.domain.access.types import SessionLimits
 from tokenhouse.infra.database import PLATFORM, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
 
@@ -50,9 +49,7 @@ async def test_what_is_kept_of_a_person(economy):
         await economy.grant(ann, 5, note=str(number))
     await economy.charge(ann, amount=3)
     async with economy.db.read(PLATFORM) as tx:
-        kept = await metering.kept_of(
-            tx, economy.terms, ann, maturity_days=14, session_limits=SessionLimits(3600, 3600)
-        )
+        kept = await metering.kept_of(tx, economy.terms, ann, 14)
     assert [grant.note for grant in kept.grants if grant.source != "allowance"] == ["2", "1", "0"]
     assert (kept.charges.count, kept.memberships, kept.models, kept.earnings.accrued) == (1, {}, [], 0)
     assert kept.charges.first_at == kept.charges.last_at is not None

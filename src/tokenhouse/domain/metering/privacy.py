@@ -5,7 +5,7 @@ from datetime import datetime
 
 from tokenhouse.domain import access, wallets
 from tokenhouse.domain.access.rules import opaque_id
-from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, Role, SessionLimits, SessionView
+from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.metering.statements import Statement, statement
@@ -38,12 +38,12 @@ class Kept:
     """All that is kept of an account; memberships by the organization's id, in whose records other words may stand."""
 
     account: Account
-    credential: Credential | None
-    sessions: list[SessionView]
-    externals: list[External]
     enrolment: Enrolment | None
     memberships: dict[str, Role]
     keys: list[ApiKeyView]
+    credential: Credential | None
+    sessions: list[SessionView]
+    externals: list[External]
     wallets: list[WalletView]
     grants: list[GrantView]
     models: list[Owned]
@@ -60,9 +60,7 @@ _REFUSED = "TH409"
 _GRANTS_AT_ONCE = 1000
 
 
-async def kept_of(
-    tx: Tx, catalog: Catalog, account: Account, *, maturity_days: int, session_limits: SessionLimits
-) -> Kept:
+async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int) -> Kept:
     """Gather what is kept of an account, receipts and accruals by their number only. Needs the platform's token."""
     party = Party(account.id, account.bucket, account.external_id)
     roles = await access.organizations_of(tx, account.id)
@@ -76,12 +74,12 @@ async def kept_of(
             break
     return Kept(
         account=account,
-        credential=await access.credential_of(tx, account.id),
-        sessions=await access.list_sessions(tx, account.id, session_limits),
-        externals=await access.externals_of(tx, account.id),
         enrolment=await wallets.enrolment_of(tx, party),
         memberships={organizations[number].external_id: role for number, role in roles.items()},
         keys=await access.list_keys(tx, account.id),
+        credential=await access.credential_of(tx, account.id),
+        sessions=await access.kept_sessions(tx, account.id),
+        externals=await access.externals_of(tx, account.id),
         wallets=(await wallets.wallets_of(tx, catalog, party))[0],
         grants=grants,
         models=await tx.all(_MODELS_OF, account_id=account.id),

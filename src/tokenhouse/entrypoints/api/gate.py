@@ -49,6 +49,7 @@ _ONCE = (
     b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id", b"cookie", b"origin",
     b"sec-fetch-site", b"host",
 )  # fmt: skip
+_SECRET_PATHS = ("/reset/", "/invitations/")
 _VISIBLE = bytes(range(0x21, 0x7F))
 _MOST_KEY = 255
 _MOST_REQUEST_ID = 128
@@ -343,7 +344,10 @@ def _cookie(sent: bytes, name: bytes) -> str | None:
 
 def _shown(path: str) -> str:
     """Give a path as the log has it: without the secret of a mailed link, and not too long."""
-    return "/reset/…" if path.startswith("/reset/") else path[:300]
+    for start in _SECRET_PATHS:
+        if path.startswith(start):
+            return f"{start}…"
+    return path[:300]
 
 
 def _request_id(given: bytes | None) -> str:

@@ -49,15 +49,16 @@ class MembershipOut(Answer):
     role: str
 
 
-class SignInOut(Answer):
-    """How the person signs in; what their password is checked against is nobody's to see."""
+class ExportedSessionOut(Answer):
+    """A browser where the person is or was signed in."""
 
-    email: str
-    verified: bool
-    platform_role: str | None
+    created_at: datetime
+    seen_at: datetime
+    address: str | None
+    user_agent: str | None
 
 
-class ExternalOut(Answer):
+class ExportedProviderOut(Answer):
     """Whom a provider of OpenID Connect says that the person is."""
 
     issuer: str
@@ -65,15 +66,14 @@ class ExternalOut(Answer):
     created_at: datetime
 
 
-class ExportedSessionOut(Answer):
-    """A browser where the person is signed in."""
+class ExportedSignInOut(Answer):
+    """By what the person signs in, and where they did."""
 
-    id: str
-    created_at: datetime
-    seen_at: datetime
-    expires_at: datetime
-    address: str | None
-    user_agent: str | None
+    email: str | None
+    verified: bool
+    platform_role: str | None
+    providers: list[ExportedProviderOut]
+    sessions: list[ExportedSessionOut]
 
 
 class ExportedWalletOut(Answer):
@@ -118,11 +118,9 @@ class ExportOut(Answer):
     """All that is kept of an account."""
 
     account: ExportedAccountOut
-    sign_in: SignInOut | None
-    providers: list[ExternalOut]
-    sessions: list[ExportedSessionOut]
     memberships: list[MembershipOut]
     keys: list[KeyOut]
+    sign_in: ExportedSignInOut
     wallets: list[ExportedWalletOut]
     grants: list[GrantRowOut]
     models: list[ExportedModelOut]
@@ -147,20 +145,26 @@ async def accounts_export(call: TheCall, account_id: str) -> Response:
         account = await access.find_account(tx, identity.external_id)
         if account is None:
             raise NotFound(_NO_ACCOUNT)
-        kept = await metering.kept_of(
-            tx,
-            catalog,
-            account,
-            maturity_days=call.runtime.maturity_days,
-            session_limits=call.runtime.sessions.limits,
-        )
+        kept = await metering.kept_of(tx, catalog, account, call.runtime.maturity_days)
     return answer(_exported(kept))
 
 
 def _exported(kept: Kept) -> dict[str, Any]:
-    account = kept.account
+    account, sums = kept.account, kept.earnings
+    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
     return {
-        **_person(kept),
+        "account": {
+            "id": account.external_id,
+            "kind": account.kind,
+            "name": account.name,
+            "email": account.email,
+            "time_zone": account.time_zone,
+            "plan": kept.enrolment.plan_id if kept.enrolment else None,
+            "created_at": account.created_at,
+        },
+        "memberships": [{"organization_id": name, "role": role} for name, role in sorted(kept.memberships.items())],
+        "keys": [key_json(key) for key in kept.keys],
+        "sign_in": _sign_in(kept),
         "wallets": [
             {"credit_type": one.credit_type, "balance": one.balance, "held": one.held, "used": one.used}
             for one in kept.wallets
@@ -186,51 +190,32 @@ def _exported(kept: Kept) -> dict[str, Any]:
             "last_at": kept.charges.last_at,
             "href": f"/v1/charges?account_id={account.external_id}",
         },
-        "earnings": _earnings(kept),
+        "earnings": {
+            **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
+            **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
+            "href": f"/v1/earnings?account_id={account.external_id}",
+        },
     }
 
 
-def _person(kept: Kept) -> dict[str, Any]:
-    """Give who it is, and by what they get in."""
-    account, sign_in = kept.account, kept.credential
+def _sign_in(kept: Kept) -> dict[str, Any]:
+    credential = kept.credential
     return {
-        "account": {
-            "id": account.external_id,
-            "kind": account.kind,
-            "name": account.name,
-            "email": account.email,
-            "time_zone": account.time_zone,
-            "plan": kept.enrolment.plan_id if kept.enrolment else None,
-            "created_at": account.created_at,
-        },
-        "sign_in": sign_in
-        and {"email": sign_in.email, "verified": sign_in.verified, "platform_role": sign_in.platform_role},
+        "email": credential.email if credential else None,
+        "verified": credential is not None and credential.verified,
+        "platform_role": credential.platform_role if credential else None,
         "providers": [
             {"issuer": one.issuer, "subject": one.subject, "created_at": one.created_at} for one in kept.externals
         ],
         "sessions": [
             {
-                "id": str(one.id),
                 "created_at": one.created_at,
                 "seen_at": one.seen_at,
-                "expires_at": one.expires_at,
                 "address": one.address,
                 "user_agent": one.user_agent,
             }
             for one in kept.sessions
         ],
-        "memberships": [{"organization_id": name, "role": role} for name, role in sorted(kept.memberships.items())],
-        "keys": [key_json(key) for key in kept.keys],
-    }
-
-
-def _earnings(kept: Kept) -> dict[str, Any]:
-    sums = kept.earnings
-    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
-    return {
-        **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
-        **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
-        "href": f"/v1/earnings?account_id={kept.account.external_id}",
     }
 
 

@@ -182,3 +182,13 @@ begin
   end if;
   return v_account;
 end $$;
+
+-- Takes away by what a person signs in, and where they did. Behind the door metering.erase.
+create or replace function access.erase_person(p_account bigint) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  delete from access.credential where account_id = p_account;
+  delete from access.session where account_id = p_account;
+  delete from access.mail_token where account_id = p_account;
+  delete from access.external_identity where account_id = p_account;
+end $$;

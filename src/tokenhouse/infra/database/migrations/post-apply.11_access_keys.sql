@@ -144,8 +144,9 @@ begin
 end $$;
 
 -- Takes the person out of an account: the id becomes p_opaque, name and e-mail go, keys and memberships end, and so do
--- invitations to the address, sign-in and sessions. Returns the id that it had; null for an account that is not there. Raises TH409 where the
--- person is the last owner of an organization that has other members. Behind the door metering.erase.
+-- sessions, ways to sign in, and invitations to the addresses. Returns the id that it had; null for an account that is
+-- not there. Raises TH409 where the person is the last owner of an organization that has other members. Behind the door
+-- metering.erase.
 create or replace function access.erase_identity(p_account bigint, p_opaque text) returns text
 language plpgsql as $$
 declare
@@ -164,11 +165,8 @@ begin
   delete from access.member m where m.user_id = p_account or m.organization_id = p_account;
   delete from access.invitation i
   where i.organization_id = p_account or i.email = lower(v_old.email)
-     or i.email = (select c.email from access.credential c where c.account_id = p_account);
-  delete from access.mail_token t where t.account_id = p_account;
-  delete from access.session x where x.account_id = p_account;
-  delete from access.external_identity x where x.account_id = p_account;
-  delete from access.credential c where c.account_id = p_account;
+     or i.email = (select lower(c.email) from access.credential c where c.account_id = p_account);
+  perform access.erase_person(p_account);
   update access.invitation i set invited_by = null where i.invited_by = p_account;
   update access.api_key k
   set name = 'erased', revoked_at = coalesce(k.revoked_at, clock_timestamp()) where k.account_id = p_account;
