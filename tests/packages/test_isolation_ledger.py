@@ -246,8 +246,8 @@ PLATFORM_DOORS = {
     "access.sweep_rate_windows", "access.take_hits", "access.tie_external", "access.touch_keys",
     "access.touch_sessions", "access.update_account", "access.verify_email", "alerts.end_mail", "alerts.fail_mail",
     "alerts.forget_recipient", "alerts.send_mail", "alerts.take_mail", "catalog.apply", "catalog.lock",
-    "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model", "market.lock_model",
-    "market.update_model", "metering.erase",
+    "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model",
+    "market.lock_model", "market.update_model", "metering.erase",
 }  # fmt: skip
 # The platform's, and a teller's of the account that it is about.
 EITHER = {"access.record_act"}
