@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from http_face import ADMIN_KEY, Client, is_problem, serving
+from tokenhouse.infra.kernel.errors import Unavailable
 
 POLICY = re.compile(r'"(\w+)";q=(\d+);w=60')
 STATE = re.compile(r'"(\w+)";r=(\d+);t=(\d+)')
@@ -181,3 +182,14 @@ async def test_the_budget_of_a_form(client, shared_database, storage):
     await app._runtime.database.close()
     assert waits[:2] == [0.0, 0.0]
     assert 58 < waits[2] <= 61
+
+
+async def test_tries_that_nobody_counts_are_refused(shared_database):
+    """A request is let through then; a try at a password is not, or guessing would be free in bad times."""
+    from tokenhouse.main import create_app
+    from tokenhouse.settings import load_settings
+
+    app = create_app(load_settings(admin_key=ADMIN_KEY), shared_database)  # its database was never opened
+    with pytest.raises(Unavailable):
+        await app._runtime.limits.hit("login", "ann@example.org", 2)
+    assert await app._runtime.limits.take("key", "k", 2) is None

@@ -14,11 +14,12 @@ from tokenhouse.domain.access.rules import acts_for_anyone
 from tokenhouse.domain.access.types import Authority
 from tokenhouse.entrypoints.api.call import Call
 from tokenhouse.infra.kernel.addresses import neighbourhood
-from tokenhouse.infra.kernel.errors import RateLimited
+from tokenhouse.infra.kernel.errors import RateLimited, Unavailable
 from tokenhouse.infra.kernel.ids import is_external_id
 
 _WINDOW_SECONDS = 60
 _COUNT_SECONDS = 0.5
+_TRY_SECONDS = 5.0
 _REST_SECONDS = 1.0
 _NAMING = ("user_id", "userId", "account_id", "organizationId")
 _UNCOUNTED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -36,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 class Limits:
-    """The limits in force, each 0 for none. Whom nobody can count is let through: charges go before limits.
+    """The limits in force, each 0 for none. A request that nobody can count is let through: charges go before limits.
 
     per_minute: of an account's key or session. address_per_minute: of an address, without credentials.
     named_user_per_minute: of a user whom platform keys name.
@@ -55,21 +56,22 @@ class Limits:
         self._away = False
 
     async def hit(self, name: str, key: str, per_minute: int) -> float:
-        """Count a hit on a limit of one's own naming; 0.0 where it is allowed, else the seconds to wait."""
-        verdict = await self.take(name, key, per_minute)
-        return 0.0 if verdict is None or verdict.allowed else max(verdict.frees_seconds, 0.001)
+        """Count a try, on a limit of one's own naming; 0.0 where it is allowed, else the seconds to wait.
+
+        Unavailable where it cannot be counted: guessing does not become free while the database is slow or away.
+        """
+        try:
+            verdict = await self._take(name, key, per_minute, _TRY_SECONDS)
+        except Exception as error:
+            raise Unavailable("Tries cannot be counted now. Come again in a moment.") from error
+        return 0.0 if verdict.allowed else max(verdict.frees_seconds, 0.001)
 
     async def take(self, name: str, key: str, per_minute: int) -> Verdict | None:
         """Count a hit; None where it cannot be counted now."""
         if time.monotonic() < self._rests_until:
             return None
-        item = self._items.get(per_minute)
-        if item is None:
-            item = self._items[per_minute] = RateLimitItemPerMinute(per_minute)
         try:
-            async with asyncio.timeout(_COUNT_SECONDS):
-                allowed = await self._window.hit(item, name, key)
-                window = await self._window.get_window_stats(item, name, key)
+            verdict = await self._take(name, key, per_minute, _COUNT_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must stop nobody
             self._rests_until = time.monotonic() + _REST_SECONDS
             if not self._away:
@@ -79,6 +81,15 @@ class Limits:
         if self._away:
             self._away = False
             _log.info("requests are counted again")
+        return verdict
+
+    async def _take(self, name: str, key: str, per_minute: int, patience_seconds: float) -> Verdict:
+        item = self._items.get(per_minute)
+        if item is None:
+            item = self._items[per_minute] = RateLimitItemPerMinute(per_minute)
+        async with asyncio.timeout(patience_seconds):
+            allowed = await self._window.hit(item, name, key)
+            window = await self._window.get_window_stats(item, name, key)
         return Verdict(allowed, max(0, window.remaining), max(0.0, window.reset_time - time.time()))
 
     def of(self, authority: Authority) -> int:

@@ -28,11 +28,17 @@ def reseal() -> None:
 
 
 async def _reseal() -> "dict[str, Resealed]":
+    from tokenhouse.domain import access
+    from tokenhouse.domain.access.acts import Act, By
     from tokenhouse.entrypoints.cli.session import opened
-    from tokenhouse.infra.database import reseal
+    from tokenhouse.infra.database import PLATFORM, reseal
     from tokenhouse.infra.kernel.sealing import Sealer
     from tokenhouse.settings import seal_keys
 
     async with opened(connections=2) as session:
         sealer = Sealer(seal_keys(session.settings))
-        return {f"{column.table}.{column.column}": await reseal(session.database, sealer, column) for column in COLUMNS}
+        done = {f"{column.table}.{column.column}": await reseal(session.database, sealer, column) for column in COLUMNS}
+        if done:
+            async with session.database.transaction(PLATFORM) as tx:
+                await access.record(tx, By("cli"), Act("seal.rotate", "seal", "columns"))
+        return done

@@ -4,11 +4,11 @@ from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from tokenhouse.domain import access
-from tokenhouse.domain.access.acts import Act, By
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import digest_of
 from tokenhouse.domain.access.types import SessionFound
 from tokenhouse.entrypoints.web.forms import guard
-from tokenhouse.entrypoints.web.site import Site, notice, page, visitor_of
+from tokenhouse.entrypoints.web.site import Site, by, notice, page
 from tokenhouse.infra.database import PLATFORM
 
 _START = ("/", "To the start")
@@ -33,7 +33,7 @@ def mount(app: FastAPI, site: Site) -> None:
             organization, role = accepted
             target = f"{organization.id}/{who.account_id}"
             act = Act("invitation.accept", "member", target, who.account_id, None, role)
-            await access.record(tx, _by(who, request), act)
+            await access.record(tx, by(request, who.account_id, who.id), act)
         return notice(f"Welcome to {organization.name}", f"Your role there: {role}.", link=_START)
 
     app.add_route("/invitations/{token}", show, methods=["GET"], include_in_schema=False)
@@ -47,7 +47,3 @@ def _dead(who: SessionFound) -> tuple[str, str]:
 
 def _sign_in(request: Request) -> Response:
     return RedirectResponse(f"/login?next={request.url.path}", 303)
-
-
-def _by(who: SessionFound, request: Request) -> By:
-    return By("api", who.account_id, session_id=who.id, address=visitor_of(request).address)

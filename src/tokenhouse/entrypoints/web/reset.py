@@ -5,11 +5,12 @@ from starlette.responses import RedirectResponse, Response
 
 from tokenhouse.domain import access
 from tokenhouse.domain.access import signing
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import LinkFound
 from tokenhouse.entrypoints.web import mail
 from tokenhouse.entrypoints.web.budget import sign_in_budget
 from tokenhouse.entrypoints.web.forms import read_form
-from tokenhouse.entrypoints.web.site import Site, notice, page, visitor_of
+from tokenhouse.entrypoints.web.site import Site, by, notice, page, visitor_of
 from tokenhouse.infra.database import PLATFORM
 from tokenhouse.infra.kernel.errors import ValidationFailed
 
@@ -55,6 +56,9 @@ def mount(app: FastAPI, site: Site) -> None:
         hashed = await site.passwords.hash(password)
         async with site.database.transaction(PLATFORM) as tx:
             changed = await access.reset_password(tx, request.path_params["token"], hashed)
+            if changed:
+                act = Act("password.set", "account", str(found.account_id), found.account_id)
+                await access.record(tx, by(request, found.account_id), act)
         if not changed:
             return _dead()
         response = RedirectResponse("/login?said=password", 303)

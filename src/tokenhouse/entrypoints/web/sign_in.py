@@ -4,10 +4,11 @@ from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from tokenhouse.domain import access
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.entrypoints.web import mail
 from tokenhouse.entrypoints.web.budget import sign_in_budget
 from tokenhouse.entrypoints.web.forms import guard, local_path, read_form
-from tokenhouse.entrypoints.web.site import Site, notice, page, visitor_of
+from tokenhouse.entrypoints.web.site import Site, by, notice, page, visitor_of
 from tokenhouse.infra.database import PLATFORM
 
 _WRONG = "That e-mail and password do not fit together. Try again, or set a new password."
@@ -62,6 +63,8 @@ def mount(app: FastAPI, site: Site) -> None:
         if found is not None:
             async with site.database.transaction(PLATFORM) as tx:
                 await access.end_session(tx, found.account_id, found.id)
+                act = Act("session.end", "session", str(found.id), found.account_id, before={"live": True})
+                await access.record(tx, by(request, found.account_id, found.id), act)
         response = RedirectResponse("/login?said=out", 303)
         site.cookie.clear(response)
         return response

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from tokenhouse import __version__
 from tokenhouse.domain.access import Passwords, Sessions
+from tokenhouse.domain.access.acts import By
 from tokenhouse.domain.access.types import SessionFound, Visitor
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.entrypoints.web import mail
@@ -106,6 +108,11 @@ class Site:
 def visitor_of(request: Request) -> Visitor:
     """Say where a request comes from."""
     return Visitor(request.client.host if request.client else None, request.headers.get("user-agent"))
+
+
+def by(request: Request, account_id: int, session_id: UUID | None = None) -> By:
+    """Say who acts on a page, and whence, for the record."""
+    return By("api", account_id, session_id=session_id, address=visitor_of(request).address)
 
 
 def text_of(template: str, **values: object) -> str:
