@@ -136,7 +136,11 @@ async def test_unknown_and_known_emails_are_told_the_same(client, someone):
 
 async def test_guessing_is_slowed_down(shared_database, client, own):
     """By e-mail, whoever guesses; by address, whoever is guessed at. Neither tells whether the e-mail is known."""
-    async with serving(shared_database, login_tries_per_minute=3) as base, httpx2.AsyncClient(base_url=base) as http:
+    there = {"X-Forwarded-For": "198.51.100.3"}  # an address of its own: others' tries count elsewhere
+    async with (
+        serving(shared_database, login_tries_per_minute=3) as base,
+        httpx2.AsyncClient(base_url=base, headers=there) as http,
+    ):
 
         async def guess(email, password="wrong horse battery"):
             return await http.post("/login", data={"email": email, "password": password}, headers={"Origin": base})
@@ -146,7 +150,7 @@ async def test_guessing_is_slowed_down(shared_database, client, own):
             got = [(await guess(variant)).status_code for variant in (email, wide, f" {email.upper()}", email)]
             assert got == [401, 401, 401, 429]
         limited = await guess(email)
-        assert 1 <= int(limited.headers["retry-after"]) <= 60
+        assert 1 <= int(limited.headers["retry-after"]) <= 61
         assert "Too many tries" in limited.text
         for n in range(6):  # nine tries of this address were counted, of the fifteen that it has
             assert (await guess(f"other-{n}@example.com")).status_code == 401
@@ -155,7 +159,11 @@ async def test_guessing_is_slowed_down(shared_database, client, own):
 
 async def test_the_right_password_is_refused_too_once_tries_are_used_up(shared_database, someone):
     ada = await someone()
-    async with serving(shared_database, login_tries_per_minute=2) as base, httpx2.AsyncClient(base_url=base) as http:
+    there = {"X-Forwarded-For": "198.51.100.2"}
+    async with (
+        serving(shared_database, login_tries_per_minute=2) as base,
+        httpx2.AsyncClient(base_url=base, headers=there) as http,
+    ):
         fields = {"email": ada.email, "password": "wrong horse battery"}
         for _ in range(2):
             assert (await http.post("/login", data=fields)).status_code == 401

@@ -65,14 +65,19 @@ def loaded(wallets: Sequence[WalletColumns], lots: Sequence[LotColumns]) -> list
 
 
 def assemble(wallets: Columns, lots: Columns) -> dict[tuple[int, int], Wallet]:
-    """Make wallets, by (owner, asset), of the columns that lock_wallets and lots_of return."""
+    """Make wallets, by (owner, asset), of the columns that lock_wallets and lots_of return.
+
+    Lots of a wallet that was opened after the lock was taken are left out: it is not locked.
+    """
     found = {}
     if wallets[0]:
         for owner, asset, account, balance, held, due in zip(*wallets, strict=True):
             found[owner, asset] = Wallet(owner, asset, account, balance, held, due)
     if lots[0]:
         for owner, asset, *lot in zip(*lots, strict=True):
-            found[owner, asset].lots.append(Lot(*lot))
+            wallet = found.get((owner, asset))
+            if wallet is not None:
+                wallet.lots.append(Lot(*lot))
     return found
 
 

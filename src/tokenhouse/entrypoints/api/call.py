@@ -123,15 +123,19 @@ class Call:
             raise BadRequest("Say for whom: a platform key names the account in the header X-User-ID.")
         return self.authority.account
 
+    def require_key(self) -> None:
+        """Refuse a call of /v1 that moves value and has no Idempotency-Key, before anything is looked up for it."""
+        if self.key is None and not self.compat:
+            raise IdempotencyKeyInvalid(
+                "Send an Idempotency-Key with 1 to 255 visible ASCII characters, a new one for each thing to do "
+                "and the same one to try that thing again."
+            )
+
     def command(self, identity: Identity, body: object, path: str | None = None) -> Command:
         """Name what this request does to an account. IdempotencyKeyInvalid: /v1 wants a key for it."""
+        self.require_key()
         key = self.key
         if key is None:
-            if not self.compat:
-                raise IdempotencyKeyInvalid(
-                    "Send an Idempotency-Key with 1 to 255 visible ASCII characters, a new one for each thing to do "
-                    "and the same one to try that thing again."
-                )
             # No key of an app can begin with a space.
             key = f" api {new_id()}"
         return Command(party_of(identity), key, strict_json.digest(path or self.path, body).hex())

@@ -128,6 +128,7 @@ def _used_at(call: Call, at: datetime) -> str | None:
 
 async def charge(call: Call, body: ChargeBody) -> Done:
     """Take the credits for one use."""
+    call.require_key()
     identity = call.runtime.identities.known(body.account_id)
     if identity is None or not acts_for(call.authority, body.account_id):
         identity = await call.account(body.account_id, "charges:write")
@@ -272,6 +273,7 @@ async def charges_reverse(call: TheCall, charge_id: str, body: ReverseBody) -> R
 
     Earnings that were paid out already stay: that part is the platform's loss. For platform keys and admins.
     """
+    call.require_key()
     row = await receipt_row(call, charge_id, "admin")
     identity = await call.existing(row.account_external_id or "")
     command = call.command(identity, call.body, f"{CHARGES}/{row.id}/reverse")

@@ -97,6 +97,7 @@ async def holds_create(call: TheCall, body: HoldBody) -> Response:
 
     Capture what was used, or void it; a hold that nobody ends gives itself back when its time is over.
     """
+    call.require_key()
     identity = await call.account(body.account_id, "charges:write")
     ttl = body.ttl_seconds or call.runtime.hold_ttl_seconds
     done = await call.runtime.submit(order_of(call, identity, body, call.body, "hold", ttl_seconds=ttl))
@@ -160,6 +161,7 @@ async def holds_void(call: TheCall, hold_id: str, body: NoBody | None = None) ->
 
 
 async def _end(call: Call, hold_id: str, sort: Any, amount: int) -> Done:  # noqa: ANN401 - capture or void
+    call.require_key()
     hold, identity = await _hold(call, hold_id, "charges:write")
     raw = {} if call.body is NO_BODY else call.body
     command = call.command(identity, raw, f"/v1/holds/{hold.id}/{sort}")

@@ -325,6 +325,7 @@ async def models_purchase(call: TheCall, model_id: str, body: NoBody | None = No
 
 async def purchase(call: Call, model_id: str, body: object, path: str) -> tuple[dict[str, object], bool]:
     """Buy a model for the caller: the answer, and whether it is a replay."""
+    call.require_key()
     identity = await call.caller()
     call.require("market:write")
     command = call.command(identity, body, path)

@@ -135,6 +135,7 @@ async def grants_create(call: TheCall, account_id: str, body: GrantBody) -> Resp
 
     What expires soonest is burned first; then by `priority`, the lower first; then the oldest.
     """
+    call.require_key()
     identity = await call.account(account_id, "admin")
     command = call.command(identity, call.body)
     catalog = (await call.runtime.commit.rates()).catalog
