@@ -40,7 +40,7 @@ class _Server(uvicorn.Server):
 async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> AsyncIterator[str]:
     """Serve a database; the address. fast: whether the gate serves charges itself.
 
-    All tests come from one address, whose tries to sign in are counted together: there are enough unless said otherwise.
+    All tests come from one address, whose tries to sign in are counted together: there are enough unless it is said.
     """
     app = create_app(load_settings(**{"admin_key": ADMIN_KEY, "login_tries_per_minute": 1000} | settings), booted)
     if not fast:
