@@ -2,7 +2,7 @@
 
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
-from tokenhouse.domain.metering.group_commit import GroupCommit, settle_account
+from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
@@ -10,6 +10,7 @@ from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, 
 from tokenhouse.domain.metering.verification import Proof, verify
 
 __all__ = [
+    "LANES",
     "Accrual",
     "Checks",
     "GroupCommit",

@@ -35,6 +35,9 @@ from tokenhouse.infra.database.arrays import ints
 from tokenhouse.infra.kernel.errors import Conflict, TokenhouseError, Unavailable
 from tokenhouse.infra.kernel.ids import new_id
 
+LANES = 3
+"""Connections that a bucket's charges have in each serving process, besides the pool's."""
+
 _AGAIN_AT_ONCE = frozenset({"40001", "40P01", "23505", "TH409"})  # another process was quicker
 _OUT_OF_RANGE = "22003"
 _SMALL_BATCH = 32  # below it, sharing one commit beats working side by side
@@ -54,7 +57,7 @@ class GroupCommit:
         database: Database,
         *,
         buckets: int = 1,
-        lanes: int = 3,
+        lanes: int = LANES,
         batch_limit: int = 256,
         queue_limit: int = 8192,
         upgrade_url: str = "/plans",

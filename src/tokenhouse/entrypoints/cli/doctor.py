@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 OLDEST_POSTGRES = 16
 MOST_SKEW_SECONDS = 5.0
-SPARE_CONNECTIONS = 15  # the jobs, a command, an administrator
+SPARE_CONNECTIONS = 20  # the jobs, two for each of their tasks; a command, an administrator
 LEAST_FREE_BYTES = 1 << 30
 LOW_FREE_BYTES = 5 << 30
 _MARKS = {"ok": "ok  ", "warning": "warn", "failure": "FAIL"}
@@ -255,7 +255,9 @@ def _clock(facts: "DatabaseFacts") -> Finding:
 
 
 def _connections(settings: "Settings", facts: "DatabaseFacts") -> Finding:
-    wanted = settings.workers * settings.database_pool_size + SPARE_CONNECTIONS
+    from tokenhouse.domain.metering import LANES
+
+    wanted = settings.workers * (settings.database_pool_size + LANES * settings.buckets) + SPARE_CONNECTIONS
     words = f"{facts.max_connections} allowed, up to {wanted} used"
     if wanted > facts.max_connections:
         return Finding(
