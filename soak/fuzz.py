@@ -4,10 +4,12 @@ No answer may hold a secret, a path or SQL, and no line of the log a secret.
 """
 
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from soak.client import Reply, read_reply
 from soak.corpus import Seed, collect
@@ -19,9 +21,10 @@ _ANSWER_SECONDS = 10.0
 _SILENCE_SECONDS = 0.5  # what is not whole need not be answered
 _MOST_FINDINGS = 20
 _SERVER_ERRORS_ALLOWED = {501, 503, 505}
+_CHECKOUT = os.fsencode(Path(__file__).resolve().parents[1])  # where the service's code and its virtualenv are
 _LEAKS = (
     b"Traceback", b"psycopg", b"site-packages", b'.py"', b"SELECT ", b"select access.", b"th_owner", b"th_app",
-    b"/tmp/", b"/usr/", b"/work/", b'relation "', b"syntax error at", b"SQLSTATE", b".s.PGSQL",
+    b"/tmp/", b"/usr/", _CHECKOUT, b'relation "', b"syntax error at", b"SQLSTATE", b".s.PGSQL",
 )  # fmt: skip
 
 
