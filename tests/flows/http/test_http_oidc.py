@@ -71,6 +71,8 @@ async def test_a_new_person_gets_an_account_and_a_session(browser, admin, provid
     assert admin.execute("select count(*) from wallets.enrolment").fetchone() == (1,), "on the plan free"
     tied = admin.execute("select issuer, subject from access.external_identity").fetchall()
     assert tied == [(provider.issuer, "ann-there")]
+    acts = [act for (act,) in admin.execute("select act from access.audit where actor_id is not null order by id")]
+    assert acts == ["account.create", "person.update", "session.open"]
     # Once more: the same account, a new session, and the one that the browser had is over.
     first = browser.cookie(COOKIE)
     provider.person |= {"email": "new@example.com", "name": "Ann Jones"}

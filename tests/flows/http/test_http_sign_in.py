@@ -239,6 +239,8 @@ async def test_signing_up_then_verifying(client, own, superuser):
     ).fetchall()
     ((name, number, verified, links),) = rows
     assert (verified, links) == (False, 1)
+    acts = superuser.execute("select act, actor_id from access.audit where account_id = %s", [number]).fetchall()
+    assert acts == [("account.create", number)]
     account = await client.get(f"/v1/accounts/{name}")
     assert (account.json["kind"], account.json["plan"], account.json["name"]) == ("user", "free", "Eve")
     assert (await client.wallet(name))["available"] > 0

@@ -30,9 +30,9 @@ class Call:
     """One request that came through the gate.
 
     query: as it was sent. body: parsed, or NO_BODY. key: its Idempotency-Key. user: its X-User-ID, which only the
-    platform's keys may
-    name; a user's own key naming itself leaves it None. address: the caller's, "" where there is none. page: whether a
-    browser wants a page, also of a refusal. limits: headers that tell of the limits that the request was counted on.
+    platform's keys may name; a user's own key naming itself leaves it None. address: the caller's, "" where there is
+    none. page: whether a browser wants a page, also of a refusal. limits: headers that tell of the limits that the
+    request was counted on.
     """
 
     __slots__ = (

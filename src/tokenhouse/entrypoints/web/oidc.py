@@ -16,12 +16,13 @@ from fastapi import FastAPI, Request
 from starlette.responses import RedirectResponse, Response
 
 from tokenhouse.domain import access, wallets
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import NewAccount
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.entrypoints.web.budget import sign_in_budget
 from tokenhouse.entrypoints.web.forms import local_path
 from tokenhouse.entrypoints.web.oidc_provider import Attempt, Provider, ProviderFailed, Said
-from tokenhouse.entrypoints.web.site import Site, notice, visitor_of
+from tokenhouse.entrypoints.web.site import Site, by, notice, visitor_of
 from tokenhouse.infra.database import Actor, Tx
 from tokenhouse.infra.kernel.errors import Conflict, NotFound, ValidationFailed
 
@@ -130,7 +131,7 @@ async def _back(site: Site, provider: Provider, request: Request) -> Response:
 async def complete(site: Site, request: Request, said: Said, there: str) -> Response:
     """Open a session for the person whom a provider names, and send them on. _Refused says why not."""
     async with site.database.transaction(_BOTH) as tx:
-        account_id = await _account_of(site, tx, said)
+        account_id = await _account_of(site, tx, said, request)
         token = await access.open_session(
             tx, account_id, visitor_of(request), site.sessions.limits, instead=site.token(request)
         )
@@ -141,7 +142,7 @@ async def complete(site: Site, request: Request, said: Said, there: str) -> Resp
     return response
 
 
-async def _account_of(site: Site, tx: Tx, said: Said) -> int:
+async def _account_of(site: Site, tx: Tx, said: Said, request: Request) -> int:
     """Find the account of a person, or tie them to one: to that of their verified e-mail, else to a new one.
 
     An e-mail counts where both sides know it to be theirs: the provider says so, and here its link was opened. Else
@@ -166,7 +167,11 @@ async def _account_of(site: Site, tx: Tx, said: Said) -> int:
         account_id = found.account_id if found is not None else None
     if account_id is None:
         account_id = await _new_account(site, tx, said, email)
+        made = Act("account.create", "account", str(account_id), account_id, after=_FIRST_PLAN)
+        await access.record(tx, by(request, account_id), made)
     await access.tie_external(tx, said.issuer, said.subject, account_id)
+    tied = Act("person.update", "account", str(account_id), account_id, after={"issuer": said.issuer})
+    await access.record(tx, by(request, account_id), tied)
     return account_id
 
 

@@ -5,11 +5,12 @@ from starlette.responses import Response
 
 from tokenhouse.domain import access, wallets
 from tokenhouse.domain.access import signing
+from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.entrypoints.web import mail
 from tokenhouse.entrypoints.web.budget import sign_in_budget
 from tokenhouse.entrypoints.web.forms import read_form
-from tokenhouse.entrypoints.web.site import Site, notice, page, visitor_of
+from tokenhouse.entrypoints.web.site import Site, by, notice, page, visitor_of
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.kernel.errors import Conflict, NotFound, ValidationFailed
 
@@ -38,7 +39,7 @@ def mount(app: FastAPI, site: Site) -> None:
             return _form(429, form, problem, {"Retry-After": str(wait)})
         # Hashed in any case, so that the time taken does not tell who has an account.
         hashed = await site.passwords.hash(signing.check_password(form["password"], email))
-        await _sign_up(site, form["name"].strip(), email, hashed)
+        await _sign_up(site, request, form["name"].strip(), email, hashed)
         text = f"We have written to {email}. Open the link in that mail to confirm the address."
         return notice("Look into your mail", text)
 
@@ -74,7 +75,7 @@ def errors_in(form: dict[str, str]) -> dict[str, str]:
     return errors
 
 
-async def _sign_up(site: Site, name: str, email: str, hashed: str) -> None:
+async def _sign_up(site: Site, request: Request, name: str, email: str, hashed: str) -> None:
     """Make the account and mail its link; whoever has one already gets a link to set a new password."""
     catalog = await site.catalog()
     try:
@@ -83,6 +84,8 @@ async def _sign_up(site: Site, name: str, email: str, hashed: str) -> None:
                 account = await access.sign_up(tx, name, email, hashed)
                 party = Party(account.id, account.bucket, account.external_id)
                 await wallets.enrol(tx, catalog, party, _FIRST_PLAN, account.time_zone)
+                act = Act("account.create", "account", str(account.id), account.id, after=_FIRST_PLAN)
+                await access.record(tx, by(request, account.id), act)
                 await mail.send_link(site, tx, account, "verify", await access.issue_link(tx, account.id, "verify"))
             elif asked := await access.request_reset(tx, email):
                 await mail.send_link(site, tx, asked[0], "reset", asked[1])
