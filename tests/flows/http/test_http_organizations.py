@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from http_face import is_problem
 from tokenhouse.domain import access
+from tokenhouse.domain.access.types import Visitor
 from tokenhouse.infra.database import PLATFORM, Database
 
 
@@ -193,7 +194,7 @@ async def test_an_address_counts_once_it_is_verified(client, club, shared_databa
         own = await client.key_of(imposter.external_id)
         is_problem(await own.post("/v1/invitations/accept", body), 404)
         async with database.transaction(PLATFORM) as tx:
-            await access.verify_email(tx, await access.issue_link(tx, imposter.id, "verify"))
+            await access.verify_email(tx, await access.issue_link(tx, imposter.id, "verify"), Visitor(None))
     assert (await own.post("/v1/invitations/accept", body)).json["role"] == "admin"
 
 

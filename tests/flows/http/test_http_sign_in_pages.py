@@ -77,6 +77,17 @@ async def test_signing_in_with_enter_and_out(face, browser, email, width, scheme
     await page.wait_for_url(face + "/")
     await page.get_by_text("Signed in as Ada <b>Lovelace</b>, support").wait_for()
     await seen.look("home")
+    await page.get_by_role("link", name="Password").click()
+    assert await page.evaluate("document.activeElement.name") == "old_password"
+    await seen.look("password")
+    for text in (RIGHT, "another horse battery", "another horse"):
+        await page.keyboard.type(text)
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("It is not the same as the new password.").wait_for()
+    assert await page.evaluate("document.activeElement.name") == "again"
+    await seen.look("password-wrong")
+    await page.get_by_role("link", name="To the start").click()
     (cookie,) = await context.cookies()
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == ("tokenhouse", True, "Lax", "/")
     assert await page.evaluate("document.cookie") == ""

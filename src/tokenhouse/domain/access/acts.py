@@ -35,6 +35,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "session.end": "A session was ended.",
         "sign_in.refuse": "A sign-in was refused.",
         "password.set": "A person's password was set.",
+        "password.refuse": "A change of a password was refused: the present one was wrong.",
+        "email.confirm": "A person's e-mail was confirmed by the link that was mailed to it.",
         "person.update": "How a person signs in, or the platform role, changed.",
         "seal.rotate": "Sealed values were sealed with another key.",
     }

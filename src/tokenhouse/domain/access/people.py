@@ -11,6 +11,7 @@ from tokenhouse.domain.access.sessions import open_session
 from tokenhouse.domain.access.types import (
     PLATFORM_ROLES,
     Account,
+    Confirmed,
     Credential,
     LinkFound,
     NewAccount,
@@ -31,12 +32,13 @@ _OF_EMAIL = _Q.rows("credential_of_email", Credential)
 _OF_ACCOUNT = _Q.rows("credential_of_account", Credential)
 _ADD_CREDENTIAL = _Q.rows("add_credential", bool)
 _SET_PASSWORD = _Q.rows("set_password", bool)
+_CHANGE_PASSWORD = _Q.rows("change_password", bool)
 _REHASH = _Q.nothing("rehash")
 _SET_PLATFORM_ROLE = _Q.rows("set_platform_role", bool)
 _SET_DISABLED = _Q.rows("set_disabled", bool)
 _ISSUE_TOKEN = _Q.nothing("issue_token")
 _LINK = _Q.rows("link", LinkFound)
-_VERIFY_EMAIL = _Q.rows("verify_email", bool)
+_CONFIRM_EMAIL = _Q.rows("confirm_email", Confirmed)
 _RESET_PASSWORD = _Q.rows("reset_password", int)
 
 
@@ -97,9 +99,16 @@ async def request_reset(tx: Tx, email: str) -> tuple[Credential, str] | None:
     return found, await issue_link(tx, found.account_id, "reset")
 
 
-async def verify_email(tx: Tx, token: str) -> bool:
-    """Note that a mail arrived where it was sent. False: the link does not live."""
-    return signing.looks_like_a_token(token) and await tx.one(_VERIFY_EMAIL, digest=signing.token_digest(token))
+async def verify_email(tx: Tx, token: str, visitor: Visitor) -> bool:
+    """Note that a mail arrived where it was sent, and record it once. False: the link does not live."""
+    if not signing.looks_like_a_token(token):
+        return False
+    found = await tx.one(_CONFIRM_EMAIL, digest=signing.token_digest(token))
+    who = found.account_id
+    if who is not None and found.fresh:
+        act = Act("email.confirm", "account", str(who), who, after={"verified": True})
+        await record(tx, By("api", who, address=visitor.address), act)
+    return who is not None
 
 
 async def reset_password(tx: Tx, token: str, hashed: str) -> bool:
@@ -166,18 +175,25 @@ async def change_password(
 ) -> str:
     """Change a person's own password: every session of theirs ends, and the token of a new one comes back.
 
-    ValidationFailed: the old password is wrong (field `old_password`), or the new one is none (`password`).
+    ValidationFailed: the old password is wrong (field `old_password`; that is recorded), or the new one is none
+    (`password`). NotFound: the account does not sign in by a password. Conflict: another was set this very moment.
     """
     async with database.read(PLATFORM) as tx:
         found = await credential_of(tx, account_id)
-    if found is None or found.disabled:
-        raise NotFound("The account does not sign in.")
+    if found is None or found.disabled or found.hash is None:
+        raise NotFound("The account does not sign in by a password. Set one by the link that /reset mails.")
     wanted = signing.check_password(new, found.email)
+    by = By("api", account_id, address=visitor.address)
     if not await passwords.fits(found.hash, old):
+        async with database.transaction(PLATFORM) as tx:
+            await record(tx, by, Act("password.refuse", "account", str(account_id), account_id))
         raise ValidationFailed.of("old_password", "is not the present one")
     hashed = await passwords.hash(wanted)
     async with database.transaction(PLATFORM) as tx:
-        await set_password(tx, account_id, hashed)
+        # Only in place of the one that was checked: a link used meanwhile, against whoever knows the old one, stands.
+        if not await tx.one(_CHANGE_PASSWORD, account_id=account_id, old=found.hash, new=hashed):
+            raise Conflict("The password was changed elsewhere this very moment. Sign in with the new one.")
+        await record(tx, by, Act("password.set", "account", str(account_id), account_id))
         token = await open_session(tx, account_id, visitor, limits)
     if token is None:
         raise NotFound("The account does not sign in.")

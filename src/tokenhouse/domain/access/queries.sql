@@ -152,6 +152,9 @@ SELECT access.add_credential(%(account_id)s::bigint, %(email)s::text, %(hash)s::
 -- set_password : bool
 SELECT access.set_password(%(account_id)s::bigint, %(hash)s::text, %(but)s::uuid) AS known;
 
+-- change_password : bool
+SELECT access.change_password(%(account_id)s::bigint, %(old)s::text, %(new)s::text) AS changed;
+
 -- rehash : nothing
 SELECT access.rehash(%(account_id)s::bigint, %(old)s::text, %(new)s::text);
 
@@ -173,8 +176,9 @@ JOIN access.identity AS i ON i.account_id = t.account_id
 WHERE t.digest = %(digest)s::bytea AND t.purpose = %(purpose)s::text
   AND t.used_at IS NULL AND t.expires_at > clock_timestamp() AND c.disabled_at IS NULL;
 
--- verify_email : bool
-SELECT access.verify_email(%(digest)s::bytea) AS verified;
+-- confirm_email : Confirmed
+-- Whose e-mail a link confirmed; nulls where the link does not live.
+SELECT c.account_id, c.fresh FROM access.confirm_email(%(digest)s::bytea) AS c;
 
 -- reset_password : int
 SELECT access.reset_password(%(digest)s::bytea, %(hash)s::text) AS account_id;

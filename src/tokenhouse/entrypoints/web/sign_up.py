@@ -46,7 +46,7 @@ def mount(app: FastAPI, site: Site) -> None:
     async def verify(request: Request) -> Response:
         token = request.query_params.get("token", "")
         async with site.database.transaction(PLATFORM) as tx:
-            verified = await access.verify_email(tx, token)
+            verified = await access.verify_email(tx, token, visitor_of(request))
         if not verified:
             text = "The link is too old, or not whole. Sign in, and we will send you another."
             return notice("This link does not work", text, 404)

@@ -14,7 +14,7 @@ from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
 from tokenhouse.entrypoints.api.patience import patiently
 from tokenhouse.entrypoints.api.reference import LIST, READ, WRITE, created, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
-from tokenhouse.entrypoints.api.types import Answer, Body, Id, Name, Word
+from tokenhouse.entrypoints.api.types import Answer, Body, Email, Id, Name, Word
 from tokenhouse.infra.database import PLATFORM, Actor, Tx
 from tokenhouse.infra.kernel.errors import NotFound
 
@@ -22,7 +22,6 @@ routes = router("Accounts")
 
 _FIRST_PLAN = {"user": "free", "organization": "starter"}
 _BOTH = Actor((0,), teller=True)
-_MAIL = r"^[^@\s]{1,64}@[^@\s]{1,255}$"
 
 
 class AccountBody(Body):
@@ -36,7 +35,7 @@ class AccountBody(Body):
     """The app's own id; made here where it is left out."""
     kind: Literal["user", "organization"]
     name: Name
-    email: Annotated[str, Field(pattern=_MAIL)] | None = None
+    email: Email | None = None
     plan: Word | None = None
     """A plan of the catalog; `free` for a user and `starter` for an organization unless given."""
     time_zone: Word = "UTC"
@@ -49,7 +48,7 @@ class AccountPatch(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Ada Lovelace"}]})
 
     name: Name | None = None
-    email: Annotated[str, Field(pattern=_MAIL)] | None = None
+    email: Email | None = None
     time_zone: Word | None = None
 
 

@@ -41,6 +41,17 @@ begin
   return true;
 end $$;
 
+-- Sets a new password in place of the one whose hash is p_old, and ends every session. False: another one was set
+-- meanwhile, or the person was shut out.
+create or replace function access.change_password(p_account bigint, p_old text, p_new text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  perform 1 from access.credential c
+  where c.account_id = p_account and c.hash = p_old and c.disabled_at is null for update;
+  return found and access.set_password(p_account, p_new, null);
+end $$;
+
 -- Keeps the same password under newer parameters, unless another was set meanwhile.
 create or replace function access.rehash(p_account bigint, p_old text, p_new text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -149,21 +160,24 @@ language sql set search_path = pg_catalog, pg_temp as $$
   returning account_id
 $$;
 
--- Notes that the mail arrived. Once used, a link of somebody verified says the same again: mail programs open links too.
-create or replace function access.verify_email(p_digest bytea) returns boolean
+-- Notes that the mail arrived: whose it was, and whether this is the first that is heard of it. Once used, a link of
+-- somebody verified says the same again: mail programs open links too. Nulls: the link does not live.
+create or replace function access.confirm_email(p_digest bytea, out account_id bigint, out fresh boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_account bigint;
 begin
   perform access.require_platform();
-  v_account := access.use_token(p_digest, 'verify');
-  update access.credential set verified_at = coalesce(verified_at, clock_timestamp()) where account_id = v_account;
-  return found or exists (
-    select from access.mail_token t
-    join access.credential c on c.account_id = t.account_id
-    where t.digest = p_digest and t.purpose = 'verify' and t.used_at is not null and t.expires_at > clock_timestamp()
-      and c.verified_at is not null
-  );
+  account_id := access.use_token(p_digest, 'verify');
+  if account_id is not null then
+    update access.credential c set verified_at = coalesce(c.verified_at, clock_timestamp())
+    where c.account_id = confirm_email.account_id;
+    fresh := true;
+    return;
+  end if;
+  select t.account_id, false into account_id, fresh
+  from access.mail_token t
+  join access.credential c on c.account_id = t.account_id
+  where t.digest = p_digest and t.purpose = 'verify' and t.used_at is not null and t.expires_at > clock_timestamp()
+    and c.verified_at is not null;
 end $$;
 
 -- Sets a new password by a link that was mailed, which proves the e-mail too. Null: the link does not live, or the
