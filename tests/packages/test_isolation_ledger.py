@@ -241,13 +241,13 @@ PLATFORM_DOORS = {
     "access.accept_invitation", "access.add_credential", "access.change_password", "access.close_block",
     "access.confirm_email", "access.create_account", "access.create_key", "access.end_session", "access.end_sessions",
     "access.forget_acts", "access.forget_sessions", "access.invite", "access.issue_token", "access.limit_key",
-    "access.open_session", "access.rehash", "access.remove_member", "access.reset_password", "access.revoke_invitation",
-    "access.revoke_key", "access.rotate_key", "access.set_disabled", "access.set_member", "access.set_password",
-    "access.set_platform_role", "access.sweep_rate_windows", "access.take_hits", "access.tie_external",
-    "access.touch_keys", "access.touch_sessions", "access.update_account", "alerts.end_mail", "alerts.fail_mail",
-    "alerts.forget_recipient", "alerts.send_mail", "alerts.take_mail", "catalog.apply", "catalog.lock",
-    "ledger.open_asset", "market.archive_model", "market.create_character", "market.create_model", "market.lock_model",
-    "market.update_model", "metering.erase",
+    "access.open_session", "access.rehash", "access.remove_member", "access.reset_password",
+    "access.revoke_invitation", "access.revoke_key", "access.rotate_key", "access.set_disabled", "access.set_member",
+    "access.set_password", "access.set_platform_role", "access.sweep_rate_windows", "access.take_hits",
+    "access.tie_external", "access.touch_keys", "access.touch_sessions", "access.update_account", "alerts.end_mail",
+    "alerts.fail_mail", "alerts.forget_person", "alerts.send_mail", "alerts.sweep_mail", "alerts.take_mail",
+    "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model", "market.create_character",
+    "market.create_model", "market.lock_model", "market.update_model", "metering.erase",
 }  # fmt: skip
 # The platform's, and a teller's of the account that it is about.
 EITHER = {"access.record_act"}

@@ -76,6 +76,21 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptAct:
+    """An act by an account or about it, as its person may see it. own: by the account itself.
+
+    address: whence, where that was the person or somebody who tried to sign in as them; another's is another's.
+    """
+
+    at: datetime
+    act: str
+    via: Via
+    own: bool
+    address: str | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ActView:
     """An act as it is listed. actor, account and the target of an account: the app's ids, None where erased or none.
 

@@ -91,6 +91,18 @@ FROM access.invitation AS i
 WHERE i.organization_id = %(organization_id)s::bigint AND i.expires_at > clock_timestamp()
 ORDER BY i.created_at DESC, i.id DESC;
 
+-- invitations_to : InvitedTo*
+-- The invitations that were sent to an address of a person.
+SELECT o.external_id AS organization, i.role, i.created_at, i.expires_at
+FROM access.invitation AS i
+JOIN access.identity AS o ON o.account_id = i.organization_id
+WHERE i.email IN (
+  SELECT lower(w.email) FROM access.identity AS w WHERE w.account_id = %(account_id)s::bigint
+  UNION ALL
+  SELECT lower(c.email) FROM access.credential AS c WHERE c.account_id = %(account_id)s::bigint
+)
+ORDER BY i.created_at, o.external_id;
+
 -- revoke_invitation : bool
 SELECT access.revoke_invitation(%(organization_id)s::bigint, %(id)s::uuid) AS revoked;
 

@@ -127,20 +127,24 @@ begin
   return found;
 end $$;
 
--- Forgets sessions that ended a month ago and links that nobody can use; returns how many rows went.
+-- Forgets sessions that ended a month ago, links that nobody can use, and invitations that are over, with the address
+-- in them; returns how many rows went.
 create or replace function access.forget_sessions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_gone integer;
-  v_more integer;
+  v_links integer;
+  v_invitations integer;
 begin
   perform access.require_platform();
   delete from access.session
   where least(revoked_at, expires_at, seen_at + interval '90 days') < clock_timestamp() - interval '30 days';
   get diagnostics v_gone = row_count;
   delete from access.mail_token where expires_at < clock_timestamp() - interval '1 day';
-  get diagnostics v_more = row_count;
-  return v_gone + v_more;
+  get diagnostics v_links = row_count;
+  delete from access.invitation where expires_at < clock_timestamp() - interval '1 day';
+  get diagnostics v_invitations = row_count;
+  return v_gone + v_links + v_invitations;
 end $$;
 
 create or replace function access.issue_token(p_digest bytea, p_account bigint, p_purpose text, p_seconds integer)
