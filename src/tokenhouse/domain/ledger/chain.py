@@ -69,7 +69,7 @@ async def verify_chain(database: Database, progress: Callable[[str], None] | Non
         fault = broken_block(blocks)
         sound = blocks if fault is None else blocks[: fault.number - 1]
         if sound:
-            fault = await _contents_fault(tx, sound, tell) or fault
+            fault = await _first_fault(tx, blocks, sound, tell) or fault
         after = blocks[-1].until.isoformat() if blocks else _EVER
         waiting = await tx.one(_WAITING, after=after)
     return ChainProof(len(blocks), _head(blocks[-1]) if blocks else None, fault, waiting)
@@ -163,12 +163,30 @@ async def _late(tx: Tx, last: Block | None, moment: Moment) -> Late:
     )
 
 
-async def _contents_fault(tx: Tx, blocks: Sequence[Block], tell: Callable[[str], None]) -> Fault | None:
-    """Derive the contents of blocks that hang together, and name the first whose contents differ."""
+async def _first_fault(
+    tx: Tx, blocks: Sequence[Block], sound: Sequence[Block], tell: Callable[[str], None]
+) -> Fault | None:
+    """Name the first of the blocks that hang together whose contents differ.
+
+    Blocks behind them may say truly or falsely which older rows came late to them: neither makes an earlier block bad,
+    so of what is found with and without their word the later one counts. A block that is gone says nothing: rows that
+    came late to it are then found too many in the block of their time.
+    """
+    fault = await _contents_fault(tx, sound, sound, tell)
+    if fault is None or len(sound) == len(blocks):
+        return fault
+    other = await _contents_fault(tx, sound, blocks, tell)
+    return other if other is None or other.number > fault.number else fault
+
+
+async def _contents_fault(
+    tx: Tx, blocks: Sequence[Block], telling: Sequence[Block], tell: Callable[[str], None]
+) -> Fault | None:
+    """Derive the contents of blocks that hang together; telling: those, and more that say which rows were late."""
     span = _Span(_EVER, _EVER, blocks[-1].until.isoformat(), [block.until for block in blocks])
     tell("acts")
-    audits = await _sealed(tx, _AUDITS, [(block.late_audits, block.number) for block in blocks], span)
-    late = [(block.late_entries, block.number) for block in blocks]
+    audits = await _sealed(tx, _AUDITS, [(block.late_audits, place) for place, block in enumerate(telling, 1)], span)
+    late = [(block.late_entries, place) for place, block in enumerate(telling, 1)]
     tell("entries")
     entries = await _sealed(tx, _ENTRIES, late, span)
     tell("transfers")
