@@ -241,7 +241,7 @@ PLATFORM_DOORS = {
     "access.accept_invitation", "access.add_credential", "access.change_password", "access.close_block",
     "access.confirm_email", "access.create_account", "access.create_key", "access.end_session", "access.end_sessions",
     "access.forget_acts", "access.forget_sessions", "access.invite", "access.issue_token", "access.limit_key",
-    "access.open_session", "access.rehash", "access.remove_member", "access.reset_password",
+    "access.lock_account", "access.open_session", "access.rehash", "access.remove_member", "access.reset_password",
     "access.revoke_invitation", "access.revoke_key", "access.rotate_key", "access.set_disabled", "access.set_member",
     "access.set_password", "access.set_platform_role", "access.sweep_rate_windows", "access.take_hits",
     "access.tie_external", "access.touch_keys", "access.touch_sessions", "access.update_account", "alerts.end_mail",

@@ -6,6 +6,9 @@ SELECT d.buckets::integer AS buckets FROM access.deployment AS d;
 SELECT access.create_account(%(external_id)s::text, %(kind)s::text, %(name)s::text, %(email)s::text,
                              %(time_zone)s::text) AS id;
 
+-- lock_account : nothing
+SELECT access.lock_account(%(id)s::bigint);
+
 -- update_account : nothing
 SELECT access.update_account(%(id)s::bigint, %(name)s::text, %(email)s::text, %(time_zone)s::text);
 

@@ -88,6 +88,11 @@ async def remove_model(tx: Tx, external_id: str) -> Model:
     return (await find_models(tx, [external_id]))[external_id]
 
 
+async def lock_model(tx: Tx, external_id: str) -> Model:
+    """Lock a model against other changes, and return it as it is now. NotFound: none, or archived. The platform's."""
+    return (await _locked(tx, external_id))[0]
+
+
 async def find_model(tx: Tx, external_id: str, *, archived: bool = False) -> Model | None:
     """Return the model of that id; one that is archived only if asked for."""
     model = (await find_models(tx, [external_id])).get(external_id)

@@ -171,7 +171,7 @@ async def accounts_update(call: TheCall, account_id: str, body: AccountPatch) ->
     email = "" if body.email is None and "email" in body.model_fields_set else body.email
     changes = AccountChanges(body.name, email, body.time_zone)
     async with call.runtime.database.transaction(PLATFORM) as tx:
-        before = await _told(tx, await _found(tx, account_id))
+        before = await _told(tx, await access.lock_account(tx, account_id))
         account = await access.update_account(tx, account_id, changes)
         told = await _told(tx, account)
         await access.record(tx, call.by(), _act("account.update", account, before, told))
@@ -195,10 +195,9 @@ async def accounts_change_plan(call: TheCall, account_id: str, body: PlanBody) -
 
     async def change(tx: Tx) -> dict[str, Any]:
         account = await _found(tx, account_id)
-        before = await _told(tx, account)
-        await wallets.change_plan(tx, catalog, party_of(identity), body.plan)
+        before = await wallets.change_plan(tx, catalog, party_of(identity), body.plan)
         told = await _told(tx, account)
-        await access.record(tx, call.by(), _act("plan.change", account, before["plan"], told["plan"]))
+        await access.record(tx, call.by(), _act("plan.change", account, before, told["plan"]))
         return told
 
     return answer(await patiently(call.runtime.database, Actor((identity.id,), teller=True), change))

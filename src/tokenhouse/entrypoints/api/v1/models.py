@@ -274,7 +274,7 @@ async def models_update(call: TheCall, model_id: str, body: ModelPatch) -> Respo
     changes: ModelChanges = given  # type: ignore[assignment] # the fields of ModelPatch are those of ModelChanges
 
     async def change(tx: Tx) -> Model:
-        before = await market.find_model(tx, _known(model_id))
+        before = await market.lock_model(tx, _known(model_id))
         model = await market.update_model(tx, catalog, model_id, changes)
         await access.record(tx, call.by(), _act("model.update", model, before, model))
         return model
