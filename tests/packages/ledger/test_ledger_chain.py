@@ -86,6 +86,19 @@ async def test_what_commits_late_is_in_the_next_block(economy, admin):
     assert len(set(covered(admin))) == 1
 
 
+async def test_what_came_late_and_waits_for_its_block_is_no_fault(economy):
+    ann, bob = [await economy.account(name, credits=10) for name in ("ann", "bob")]
+    async with economy.db.transaction(teller(ann)) as slow:
+        await wallets.grant(slow, economy.terms, Command(party(ann), "slow", "00" * 16), GRANT)
+        await access.record(slow, BY, Act("grant.create", "grant", "1", ann.id, after={"amount": 5}))
+        await economy.charge(bob, amount=1)
+        assert await close(economy) > 0
+    found = await proof(economy)
+    assert (found.fault, found.waiting) == (None, 2)
+    assert await close(economy) == 3
+    await holds(economy, 2)
+
+
 async def test_what_is_erased_while_a_block_is_closed_is_not_taken_for_late(economy, admin):
     """Erasing writes anew what an app said of entries; those that moved nothing have no transfer to tell their time."""
     ann = await economy.account("ann", credits=10)

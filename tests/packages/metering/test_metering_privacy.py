@@ -76,7 +76,7 @@ async def test_who_is_not_erased(economy):
 
 
 async def test_every_earner_knows_a_payer_by_another_name(economy):
-    """The same each time, another for each of them, and another for each payer: two earners cannot put them together."""
+    """The same each time, another for each of them, and another for each payer: no two can be put together."""
     earners = [await economy.account(name) for name in ("ann", "bob")]
     payers = [await economy.account(name, plan="small") for name in ("eve", "kim")]
     for earner in earners:
