@@ -10,7 +10,7 @@ from house import tree
 
 ANATOMY = {"__init__.py", "types.py", "rules.py", "queries.sql", "service.py"}
 # Folders of plug-ins: a new file there is an extension.
-PLUGIN_FOLDERS = {"policies", "channels"}
+PLUGIN_FOLDERS = {"policies", "channels", "methods"}
 # package/file: what it is for
 EXTRA: dict[str, str] = {
     "access/acts.py": "types: the acts that are recorded, and of whom",

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
@@ -17,22 +18,6 @@ from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.access.types import HitsAsked, SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.database.token import Signer
-
-# What whoever acts for anybody may see.
-OFFERED = {"market.model", "market.pricing", "market.character"}
-PLATFORMS = {
-    "access.audit", "access.audit_block", "access.audit_private", "access.credential", "access.mail_token",
-    "access.rate_window", "access.session", "alerts.mail", "earnings.standing",
-}  # fmt: skip
-# Whose a row is.
-OWNERS = {
-    "access.account": ["id"],
-    "access.invitation": ["organization_id"],
-    "access.member": ["organization_id", "user_id"],
-    "earnings.model_earner": ["earner_id"],
-    "ledger.account": ["owner_id"],
-    "ledger.transfer": ["owner_id"],
-}
 
 
 class Role:
@@ -236,37 +221,6 @@ async def test_views_ask_on_their_readers_behalf(two, admin, booted, role):
 
 
 # ---- functions ----
-
-PLATFORM_DOORS = {
-    "access.accept_invitation", "access.add_credential", "access.change_password", "access.close_block",
-    "access.confirm_email", "access.create_account", "access.create_key", "access.end_session", "access.end_sessions",
-    "access.forget_acts", "access.forget_sessions", "access.invite", "access.issue_token", "access.limit_key",
-    "access.lock_account", "access.open_session", "access.rehash", "access.remove_member", "access.reset_password",
-    "access.revoke_invitation", "access.revoke_key", "access.rotate_key", "access.set_disabled", "access.set_member",
-    "access.set_password", "access.set_platform_role", "access.sweep_rate_windows", "access.take_hits",
-    "access.tie_external", "access.touch_keys", "access.touch_sessions", "access.update_account", "alerts.end_mail",
-    "alerts.fail_mail", "alerts.forget_person", "alerts.send_mail", "alerts.sweep_mail", "alerts.take_mail",
-    "catalog.apply", "catalog.lock", "ledger.open_asset", "market.archive_model", "market.create_character",
-    "market.create_model", "market.lock_model", "market.update_model", "metering.erase",
-}  # fmt: skip
-# The platform's, and a teller's of the account that it is about.
-EITHER = {"access.record_act"}
-TELLER_DOORS = {
-    "access.require_teller_of", "access.teller_scope", "earnings.lock_standings", "ledger.bring_forward",
-    "ledger.end_holds", "ledger.lock_earners", "ledger.lock_wallets", "ledger.open_accounts", "ledger.post",
-    "ledger.schedule", "market.lock_for_sale", "market.own", "metering.find_models", "metering.load", "metering.post",
-    "metering.record_reversal", "metering.terms_of", "wallets.end_lots", "wallets.enrol", "wallets.lots_of",
-    "wallets.move_lots", "wallets.next_lots", "wallets.open_lots",
-}  # fmt: skip
-# Of those, the ones that name no account, or that name earners, whom any payer's teller pays.
-ANY_TELLER = {
-    "access.teller_scope", "earnings.lock_standings", "ledger.end_holds", "ledger.lock_earners", "ledger.open_accounts",
-    "metering.find_models", "metering.terms_of", "wallets.next_lots",
-}  # fmt: skip
-READERS = {
-    "access.scope", "metering.accruals_of", "metering.earned_by", "metering.maturing_of", "metering.shares_of",
-    "metering.uses_earned",
-}  # fmt: skip
 
 
 def functions(admin):

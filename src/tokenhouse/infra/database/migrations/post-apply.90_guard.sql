@@ -60,7 +60,10 @@ declare
   s text;
   f regprocedure;
 begin
-  foreach s in array array['access', 'ledger', 'wallets', 'market', 'earnings', 'metering', 'alerts'] loop
+  foreach s in array array[
+    'access', 'ledger', 'wallets', 'market', 'earnings', 'payouts', 'metering', 'alerts', 'insights'
+  ] loop
+    continue when to_regnamespace(s) is null;
     for f in
       select p.oid from pg_proc p
       where p.pronamespace = s::regnamespace and p.prorettype <> 'trigger'::regtype

@@ -1,0 +1,5 @@
+"""Payouts and statements, for the reference."""
+
+from typing import Any
+
+EXAMPLES: dict[str, dict[str, Any]] = {}
