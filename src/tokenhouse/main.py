@@ -208,4 +208,7 @@ def _telemetry(settings: Settings) -> dict[str, Any]:
     # The exporters read the environment; the setting may come from tokenhouse.toml.
     os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otel_endpoint)  # noqa: TID251 - see above
     os.environ.setdefault("OTEL_SERVICE_NAME", "tokenhouse")  # noqa: TID251 - the same
-    return {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
+    from tokenhouse.infra.telemetry import traces  # noqa: PLC0415 - nobody else need load it
+
+    options = {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
+    return options | {"tracer_provider": traces.provider()}
