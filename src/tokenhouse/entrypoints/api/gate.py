@@ -32,6 +32,7 @@ from tokenhouse.infra.kernel.errors import (
     ValidationFailed,
 )
 from tokenhouse.infra.kernel.ids import new_id
+from tokenhouse.infra.telemetry.paths import shown
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -49,7 +50,6 @@ _ONCE = (
     b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id", b"cookie", b"origin",
     b"sec-fetch-site", b"host",
 )  # fmt: skip
-_SECRET_PATHS = ("/reset/", "/invitations/")
 _VISIBLE = bytes(range(0x21, 0x7F))
 _MOST_KEY = 255
 _MOST_REQUEST_ID = 128
@@ -94,7 +94,8 @@ class Gate:
         path = scope["path"]
         call = Call(self._runtime, scope["method"], path, request_id)
         call.address = self._runtime.proxies.see(scope, headers)
-        tls_only = self._runtime.live and scope["scheme"] == "https"
+        call.tls = scope["scheme"] == "https"
+        tls_only = self._runtime.live and call.tls
         guarded = path.startswith(_GUARDED) or path in ("/v1", "/api")
         try:
             if guarded:
@@ -157,7 +158,7 @@ class Gate:
         credentials = headers.get(b"authorization")
         try:
             if credentials is None:
-                authority = await self._signed_in(call.method, headers)
+                authority = await self._signed_in(call, headers)
             else:
                 authority = keys.admin(credentials) or await keys.authority(credentials)
         except Unauthorized:
@@ -168,15 +169,16 @@ class Gate:
             await limits.caller(call, authority, per_minute)
         return authority
 
-    async def _signed_in(self, method: str, headers: Mapping[bytes, bytes]) -> Authority:
+    async def _signed_in(self, call: Call, headers: Mapping[bytes, bytes]) -> Authority:
         """Say on whose behalf a request acts that shows no key: its session's. Unauthorized without; CrossSite."""
         token = _cookie(headers.get(b"cookie", b""), self._runtime.cookie)
         found = None if token is None else await self._runtime.sessions.find(token)
         if found is None:
             raise Unauthorized
-        safe = method in SAFE_METHODS
+        safe = call.method in SAFE_METHODS
         told = (headers.get(name) for name in (b"sec-fetch-site", b"origin", b"host"))
-        if not safe and not from_our_pages(*(None if one is None else one.decode("latin-1") for one in told)):
+        words = (None if one is None else one.decode("latin-1") for one in told)
+        if not safe and not from_our_pages(*words, tls=call.tls):
             raise CrossSite
         return authority_of_session(found, reading=safe)
 
@@ -224,7 +226,7 @@ class Gate:
             "request failed",
             request_id=call.request_id,
             method=call.method,
-            path=_shown(call.path),
+            path=shown(call.path),
             exc_info=error,
             answered=known.code if known else "internal_error",
         )
@@ -250,7 +252,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=_shown(call.path),
+                path=shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -261,7 +263,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=_shown(call.path),
+                path=shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -340,14 +342,6 @@ def _cookie(sent: bytes, name: bytes) -> str | None:
     """Give the one value of a cookie; None where there is none, or where it stands twice."""
     found = [value for key, _, value in (one.strip().partition(b"=") for one in sent.split(b";")) if key == name]
     return found[0].decode("latin-1") if len(found) == 1 else None
-
-
-def _shown(path: str) -> str:
-    """Give a path as the log has it: without the secret of a mailed link, and not too long."""
-    for start in _SECRET_PATHS:
-        if path.startswith(start):
-            return f"{start}…"
-    return path[:300]
 
 
 def _request_id(given: bytes | None) -> str:

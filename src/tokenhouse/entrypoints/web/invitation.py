@@ -22,7 +22,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return _sign_in(request) if who is None else page("invitation.html", who=who)
 
     async def accept(request: Request) -> Response:
-        guard(request)
+        guard(site, request)
         who = await site.who(request)
         if who is None:
             return _sign_in(request)

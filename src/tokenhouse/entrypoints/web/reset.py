@@ -22,7 +22,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return page("reset.html", email="", error=None)
 
     async def send(request: Request) -> Response:
-        form = await read_form(request)
+        form = await read_form(site, request)
         typed = form.get("email", "")[:320]
         try:
             email = signing.check_email(typed)
@@ -44,7 +44,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return _dead() if found is None else page("new_password.html", email=found.email, error=None)
 
     async def change(request: Request) -> Response:
-        form = await read_form(request)
+        form = await read_form(site, request)
         found = await _link(site, request)
         if found is None:
             return _dead()

@@ -28,7 +28,7 @@ def mount(app: FastAPI, site: Site) -> None:
 
     async def sign_up(request: Request) -> Response:
         _require_open(site)
-        form = await read_form(request)
+        form = await read_form(site, request)
         errors = errors_in(form)
         if errors:
             return _form(422, form, errors)
