@@ -84,6 +84,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         cookie=cookie.name.encode(),
         limits=Limits(
             storage_of(settings.rate_limit_storage.get_secret_value(), database),
+            uncounted=metrics.uncounted.inc,
             per_minute=settings.rate_limit_per_minute,
             address_per_minute=settings.rate_limit_address_per_minute,
             named_user_per_minute=settings.rate_limit_named_user_per_minute,

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
@@ -40,12 +41,19 @@ class Limits:
     """The limits in force, each 0 for none. A request that nobody can count is let through: charges go before limits.
 
     per_minute: of an account's key or session. address_per_minute: of an address, without credentials.
-    named_user_per_minute: of a user whom platform keys name.
+    named_user_per_minute: of a user whom platform keys name. uncounted: is told of each hit that was not counted.
     """
 
     def __init__(
-        self, storage: Storage, *, per_minute: int = 0, address_per_minute: int = 0, named_user_per_minute: int = 0
+        self,
+        storage: Storage,
+        *,
+        uncounted: Callable[[], None],
+        per_minute: int = 0,
+        address_per_minute: int = 0,
+        named_user_per_minute: int = 0,
     ) -> None:
+        self._uncounted = uncounted
         self._window = MovingWindowRateLimiter(storage)
         self._per_minute = per_minute
         self._address_per_minute = address_per_minute
@@ -69,11 +77,13 @@ class Limits:
     async def take(self, name: str, key: str, per_minute: int) -> Verdict | None:
         """Count a hit; None where it cannot be counted now."""
         if time.monotonic() < self._rests_until:
+            self._uncounted()
             return None
         try:
             verdict = await self._take(name, key, per_minute, _COUNT_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must stop nobody
             self._rests_until = time.monotonic() + _REST_SECONDS
+            self._uncounted()
             if not self._away:
                 self._away = True
                 _log.warning("requests cannot be counted; all are let through", reason=type(error).__name__)
