@@ -161,8 +161,9 @@ SELECT access.set_platform_role(%(account_id)s::bigint, %(role)s::text) AS known
 -- set_disabled : bool
 SELECT access.set_disabled(%(account_id)s::bigint, %(disabled)s::boolean) AS known;
 
--- issue_token : nothing
-SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer);
+-- issue_token : bool
+SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer,
+                          %(most)s::integer) AS issued;
 
 -- link : LinkFound
 -- Whom a mailed link belongs to that can still be used.

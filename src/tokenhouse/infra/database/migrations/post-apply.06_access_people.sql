@@ -132,13 +132,24 @@ begin
   return v_gone + v_more;
 end $$;
 
-create or replace function access.issue_token(p_digest bytea, p_account bigint, p_purpose text, p_seconds integer)
-returns void
+-- Keeps the digest of a link that lives p_seconds. False: p_most of the kind were made within the last hour.
+create or replace function access.issue_token(
+  p_digest bytea, p_account bigint, p_purpose text, p_seconds integer, p_most integer
+) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_ends_at timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
 begin
   perform access.require_platform();
+  -- Locked, so that two who ask at once are counted.
+  perform 1 from access.credential where account_id = p_account for update;
+  if (select count(*) from access.mail_token
+      where account_id = p_account and purpose = p_purpose and expires_at > v_ends_at - interval '1 hour') >= p_most then
+    return false;
+  end if;
   insert into access.mail_token (digest, account_id, purpose, expires_at)
-  values (p_digest, p_account, p_purpose, clock_timestamp() + make_interval(secs => p_seconds));
+  values (p_digest, p_account, p_purpose, v_ends_at);
+  return true;
 end $$;
 
 -- Uses a token up and returns whose it was; null where there is none that lives. Behind the doors.
