@@ -86,6 +86,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
             storage_of(settings.rate_limit_storage.get_secret_value(), database),
             uncounted=metrics.uncounted.inc,
             per_minute=settings.rate_limit_per_minute,
+            account_per_minute=settings.rate_limit_account_per_minute,
             address_per_minute=settings.rate_limit_address_per_minute,
             named_user_per_minute=settings.rate_limit_named_user_per_minute,
         ),

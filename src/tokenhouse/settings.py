@@ -139,6 +139,8 @@ class Settings(BaseSettings):
     rate_limit_per_minute: Limit = 0
     """Requests a minute of one account's key or session; 0: no limit. A key may have a limit of its own, and platform
     keys have none but their own."""
+    rate_limit_account_per_minute: Limit = 0
+    """Requests a minute of all keys and sessions of one account together; 0: no limit."""
     rate_limit_address_per_minute: Limit = 0
     """Requests a minute without valid credentials from one address (of IPv6: one /64); 0: no limit."""
     rate_limit_named_user_per_minute: Limit = 0

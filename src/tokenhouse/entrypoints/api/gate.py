@@ -167,6 +167,8 @@ class Gate:
         per_minute = limits.of(authority)
         if per_minute:
             await limits.caller(call, authority, per_minute)
+        if limits.counts_accounts:
+            await limits.account(call, authority)
         return authority
 
     async def _signed_in(self, call: Call, headers: Mapping[bytes, bytes]) -> Authority:

@@ -40,8 +40,9 @@ class Verdict(NamedTuple):
 class Limits:
     """The limits in force, each 0 for none. A request that nobody can count is let through: charges go before limits.
 
-    per_minute: of an account's key or session. address_per_minute: of an address, without credentials.
-    named_user_per_minute: of a user whom platform keys name. uncounted: is told of each hit that was not counted.
+    per_minute: of an account's key or session. account_per_minute: of all of an account's keys and sessions together,
+    for it may make as many as it likes. address_per_minute: of an address, without credentials. named_user_per_minute:
+    of a user whom platform keys name. uncounted: is told of each hit that was not counted.
     """
 
     def __init__(
@@ -50,12 +51,15 @@ class Limits:
         *,
         uncounted: Callable[[], None],
         per_minute: int = 0,
+        account_per_minute: int = 0,
         address_per_minute: int = 0,
         named_user_per_minute: int = 0,
     ) -> None:
         self._uncounted = uncounted
         self._window = MovingWindowRateLimiter(storage)
         self._per_minute = per_minute
+        self.counts_accounts = account_per_minute > 0
+        self._account_per_minute = account_per_minute
         self._address_per_minute = address_per_minute
         self.names_users = named_user_per_minute > 0
         self._named_user_per_minute = named_user_per_minute
@@ -117,6 +121,11 @@ class Limits:
             await self._count(call, "key", str(authority.key_id), per_minute)
         elif authority.account is not None:
             await self._count(call, "session", str(authority.account.id), per_minute)
+
+    async def account(self, call: Call, authority: Authority) -> None:
+        """Count a request by the account whose key or session it is. RateLimited: one too many."""
+        if authority.account is not None and not acts_for_anyone(authority):
+            await self._count(call, "account", str(authority.account.id), self._account_per_minute)
 
     async def stranger(self, call: Call) -> None:
         """Count a request without credentials, by its address. RateLimited: one too many."""
