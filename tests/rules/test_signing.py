@@ -19,7 +19,25 @@ def test_an_email_is_matched_lower_cased():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c", "a\0@b.c", "a@b.c\r\nBcc: x@y.z", "é" * 400]
+    "text",
+    [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "a b@example.com",
+        "a@b@c",
+        "a\0@b.c",
+        "a@b.c\r\nBcc: x@y.z",
+        "é" * 400,
+        "a,b@example.com",
+        '"a"@example.com',
+        "<a@example.com>",
+        "a@[127.0.0.1]",
+        "a@" + "x" * 253,
+        "a;b@c.d",
+        "a\\b@c.d",
+    ],
 )
 def test_what_is_no_email(text):
     with pytest.raises(ValidationFailed) as refused:

@@ -16,7 +16,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_MAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
+_MAIL_MAX = 254
+_MAIL = re.compile(r'[^\s@<>()\[\],:;"\\]{1,64}@[^\s@<>()\[\],:;"\\]{1,253}')  # what a letter can be sent to
 _SAME_ORIGIN = "same-origin"
 
 
@@ -28,7 +29,7 @@ def as_matched(email: str) -> str:
 def check_email(text: str) -> str:
     """Give an e-mail address as it is matched. ValidationFailed: it is none."""
     email = as_matched(text)
-    if not _MAIL.fullmatch(email) or not email.isprintable():
+    if len(email) > _MAIL_MAX or not _MAIL.fullmatch(email) or not email.isprintable():
         raise ValidationFailed.of("email", "is no e-mail address such as ada@example.com")
     return email
 
