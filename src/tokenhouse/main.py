@@ -205,12 +205,16 @@ async def _watch(runtime: Runtime) -> None:
 
 def _telemetry(settings: Settings) -> dict[str, Any]:
     """Configure the framework's own tracing: off, unless the settings say where traces go."""
+    off = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
     if settings.otel_endpoint is None:
-        return {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+        return off
+    try:
+        from tokenhouse.infra.telemetry import traces  # noqa: PLC0415 - an extra; nobody else need load it
+    except ImportError:
+        _log.warning("traces go nowhere: their packages are not installed; install tokenhouse[otel]")
+        return off
     # The exporters read the environment; the setting may come from tokenhouse.toml.
     os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otel_endpoint)  # noqa: TID251 - see above
     os.environ.setdefault("OTEL_SERVICE_NAME", "tokenhouse")  # noqa: TID251 - the same
-    from tokenhouse.infra.telemetry import traces  # noqa: PLC0415 - nobody else need load it
-
     options = {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
     return options | {"tracer_provider": traces.provider()}

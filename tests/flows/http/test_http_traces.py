@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -10,7 +11,10 @@ import pytest
 
 from http_face import ADMIN_KEY, serving
 from tokenhouse.domain import access
+from tokenhouse.infra import telemetry
 from tokenhouse.infra.database import PLATFORM
+from tokenhouse.main import _telemetry
+from tokenhouse.settings import load_settings
 
 
 @pytest.fixture
@@ -67,3 +71,11 @@ async def test_no_secret_of_an_address_is_in_a_trace(shared_database, own, someo
     assert b"/v1/accounts" in told
     for secret in (reset, verify, invitation, code, ADMIN_KEY):
         assert secret.encode() not in told
+
+
+def test_without_their_packages_there_are_no_traces_and_a_service_all_the_same(collector, monkeypatch):
+    monkeypatch.delitem(sys.modules, "tokenhouse.infra.telemetry.traces", raising=False)
+    monkeypatch.delattr(telemetry, "traces", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)  # what Python then says is that it is not there
+    where, _ = collector
+    assert _telemetry(load_settings(otel_endpoint=where))["tracing"] is False
