@@ -14,7 +14,7 @@ from tokenhouse.domain import access
 from tokenhouse.domain.access import Passwords
 from tokenhouse.domain.access.types import NewAccount, SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM
-from tokenhouse.infra.kernel.errors import Conflict, NotFound, ValidationFailed
+from tokenhouse.infra.kernel.errors import Conflict, NotFound, Unavailable, ValidationFailed
 
 RIGHT = "correct horse battery"
 CANARY = "canary-5b1f0c-password"
@@ -204,7 +204,7 @@ async def test_a_link_verifies_an_email(db, admin, person):
     assert not await in_tx(db, access.reset_password, token, "hash")
     assert await in_tx(db, access.verify_email, token, HERE)
     assert (await in_tx(db, access.find_credential, "ada@example.com")).verified
-    assert await in_tx(db, access.verify_email, token, HERE)  # opened twice: it says the same, and is one act
+    assert not await in_tx(db, access.verify_email, token, HERE)  # once
     acts = admin.execute(
         "select a.act, a.actor_id, a.account_id, p.address from access.audit a "
         "join access.audit_private p on p.audit_id = a.id"
@@ -356,3 +356,13 @@ async def test_a_password_is_in_no_error_and_no_log(db, passwords, person, caplo
             said.append(f"{error!r} {error} {error.__cause__!r}")
     said += [caplog.text, *capfd.readouterr()]
     assert CANARY not in "".join(said)
+
+
+async def test_no_more_wait_for_a_hash_than_can_be_served(monkeypatch):
+    """A flood of tries is refused in part; it is neither kept in memory nor does it hold up who comes after it."""
+    monkeypatch.setattr("tokenhouse.domain.access.passwords._MOST_WAITING", 5)
+    passwords = Passwords(QUICK)
+    done = await asyncio.gather(*(passwords.fits(None, "x" * 12) for _ in range(40)), return_exceptions=True)
+    assert {type(one) for one in done} == {bool, Unavailable}
+    assert 5 <= done.count(False) <= 10
+    assert await passwords.fits(await passwords.hash(RIGHT), RIGHT)

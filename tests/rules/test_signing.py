@@ -29,6 +29,7 @@ def test_an_email_is_matched_lower_cased():
         "", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c", "a\0@b.c", "a@b.c\r\nBcc: x@y.z", "é" * 400,
         '"ada"@example.com', "ada,eve@example.com", "ada@example.com,eve", "<ada@example.com>", "a;b@example.com",
         "a\uff0cb@example.com", "a\u200bb@example.com", f"ada@{'a' * 253}.example",
+        "a@[127.0.0.1]", "a@" + "x" * 253, "a\\b@c.d",
     ],
 )  # fmt: skip
 def test_what_is_no_email(text):
@@ -79,7 +80,7 @@ def test_tokens():
     ("fetch_site", "origin", "host", "ours"),
     [
         ("same-origin", None, "h", True),
-        ("none", None, "h", True),
+        ("none", None, "h", False),  # of no page at all, such as an address typed: that changes nothing
         ("same-site", "https://h", "h", False),
         ("cross-site", "https://h", "h", False),
         ("", "https://h", "h", False),
@@ -93,18 +94,21 @@ def test_tokens():
         (None, "https://u@h", "h", False),
         (None, "null", "h", False),
         (None, "h", "h", False),
+        (None, "ftp://h", "h", False),
         (None, "", "", False),
         (None, "https://h", None, False),
         (None, None, "h", False),
     ],
 )
 def test_who_sent_a_form(fetch_site, origin, host, ours):
-    assert signing.from_our_pages(fetch_site, origin, host) is ours
+    assert signing.from_our_pages(fetch_site, origin, host, tls=False) is ours
+    plain = fetch_site is None and origin is not None and origin.startswith("http:")
+    assert signing.from_our_pages(fetch_site, origin, host, tls=True) is (ours and not plain)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_no_other_origin_passes(origin, host):
-    if signing.from_our_pages(None, origin, host):
+    if signing.from_our_pages(None, origin, host, tls=False):
         assert origin.lower().endswith(f"://{host.lower()}")
 
 

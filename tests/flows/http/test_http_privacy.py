@@ -7,8 +7,9 @@ import pytest_asyncio
 
 from economy import clean
 from http_face import is_problem
+from person import RIGHT
 from tokenhouse.domain import access, alerts
-from tokenhouse.domain.access.types import SessionLimits, Visitor
+from tokenhouse.domain.access.types import NewAccount, SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Database
 
 
@@ -234,3 +235,22 @@ async def test_who_erases_themselves_leaves_no_address(client, someone, superuse
     assert superuser.execute(private, [number]).fetchone() == (0,)
     acts = superuser.execute("select act from access.audit where actor_id = %s order by id", [number]).fetchall()
     assert acts == [("session.open",), ("account.erase",)]
+
+
+async def test_a_copy_of_the_database_lets_nobody_in(client, someone, own, superuser):
+    """Neither a password, a key, a session nor a mailed link stands in any row, as text or as bytes."""
+    ada = await someone()
+    await ada.sign_in()
+    made = await client.must(f"/v1/accounts/{ada.account}/api-keys", {})
+    turned = await client.must(f"/v1/keys/{made['id']}/rotate")
+    async with own.transaction(PLATFORM) as tx:
+        account = await access.find_account(tx, ada.account)
+        links = [await access.issue_link(tx, account.id, purpose) for purpose in ("reset", "verify")]
+        firm = await access.create_account(tx, NewAccount("organization", "Firm"))
+        _, invitation = await access.invite(tx, firm, ada.email, "member", None)
+    everything = "\n".join(dump(superuser).values())
+    assert ada.email in everything
+    for secret in (RIGHT, made["key"][-43:], turned["key"][-43:], ada.token, invitation, *links):
+        part = secret[:32]
+        assert part not in everything
+        assert part.encode().hex() not in everything

@@ -172,6 +172,66 @@ async def test_the_right_password_is_refused_too_once_tries_are_used_up(shared_d
         assert "set-cookie" not in refused.headers
 
 
+async def test_nobody_at_one_address_keeps_another_out(shared_database, someone):
+    """Who tries another's e-mail uses up the tries from there; those of many addresses together end too."""
+    ada = await someone()
+    async with (
+        serving(shared_database, login_tries_per_minute=2) as base,
+        httpx2.AsyncClient(base_url=base) as http,
+    ):
+
+        async def sign_in(address, password):
+            fields = {"email": ada.email, "password": password}
+            return (await http.post("/login", data=fields, headers={"X-Forwarded-For": address})).status_code
+
+        assert [await sign_in("198.51.100.10", "wrong horse battery") for _ in range(4)] == [401, 401, 429, 429]
+        assert await sign_in("198.51.100.11", RIGHT) == 303
+        http.cookies.clear()
+        many = [await sign_in(f"198.51.100.{n}", "wrong horse battery") for n in range(20, 30)]
+        assert many == [401] * 7 + [429] * 3  # ten tries in all, of which two and one were made before
+
+
+async def test_nobody_fills_a_mailbox_by_asking_for_links(client, someone, superuser):
+    ada = await someone(verified=False)
+    mails = "select count(*) from alerts.mail where recipient = %s"
+
+    for _ in range(8):
+        assert (await ada.form("/reset", email=ada.email)).status_code == 200
+    for _ in range(3):
+        assert (await ada.form("/signup", name="Eve", email=ada.email, password="a long password")).status_code == 200
+    kept = "select count(*) from access.mail_token join access.credential c using (account_id) where c.email = %s"
+    assert superuser.execute(kept, [ada.email]).fetchone() == (5,)
+    assert superuser.execute(mails, [ada.email]).fetchone() == (5,)
+    # An hour later there may be more.
+    superuser.execute(
+        "update access.mail_token set expires_at = expires_at - interval '61 minutes' where account_id = "
+        "(select account_id from access.credential where email = %s)",
+        [ada.email],
+    )
+    assert (await ada.form("/reset", email=ada.email)).status_code == 200
+    assert superuser.execute(kept, [ada.email]).fetchone() == (6,)
+
+
+async def test_the_time_taken_does_not_tell_who_has_an_account(someone):
+    ada = await someone()
+    loop = asyncio.get_running_loop()
+    for email in (ada.email, f"{uuid.uuid4().hex}@example.com"):
+        for path, more in (("/reset", {}), ("/signup", {"name": "Eve", "password": "a long password"})):
+            began = loop.time()
+            assert (await ada.form(path, email=email, **more)).status_code == 200
+            assert loop.time() - began >= 0.3, (path, email == ada.email)
+
+
+async def test_a_letter_to_an_address_that_nobody_confirmed_says_nothing_that_somebody_typed(client, superuser):
+    email = f"{uuid.uuid4().hex[:12]}@example.com"
+    eve = Person(client, None, email)
+    assert (await eve.form("/signup", name="Win at evil.example", email=email, password=RIGHT)).status_code == 200
+    ((vals,),) = superuser.execute("select vals from alerts.mail where recipient = %s", [email]).fetchall()
+    assert vals["name"] == email
+    assert "evil.example" not in str(vals)
+    await eve.http.aclose()
+
+
 async def test_a_planted_session_is_worth_nothing_afterwards(someone):
     """Fixation: neither a made-up token nor the attacker's own becomes the victim's."""
     eve, ada = await someone(), await someone()
@@ -202,7 +262,7 @@ async def test_no_other_site_sends_our_forms(someone, own):
     async with own.transaction(PLATFORM) as tx:
         _, link = await access.request_reset(tx, ada.email)
     await ada.sign_in()
-    for foreign in FOREIGN:
+    for foreign in [*FOREIGN, {}]:  # the last: an old browser, which says nothing and adds the cookie all the same
         headers = {name: ada.base if value == "SAME" else value for name, value in foreign.items()}
         for path, fields in (
             ("/login", {"email": ada.email, "password": RIGHT}),
@@ -216,8 +276,8 @@ async def test_no_other_site_sends_our_forms(someone, own):
             assert answer.json()["code"] == "cross_site"
             assert "set-cookie" not in answer.headers
     assert (await ada.api.get("/v1/sessions")).status == 200
-    ada.http.cookies.clear()
     for ours in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": ada.base}, {}):  # the last: a program, not a browser
+        ada.http.cookies.clear()
         assert signed_in(await ada.form("/login", ours, email=ada.email, password=RIGHT)), ours
 
 
@@ -248,13 +308,20 @@ async def test_signing_up_then_verifying(client, own, superuser):
         token = await access.issue_link(tx, number, "verify")
     assert (await client.http.get(f"/verify?token={token[:-2]}xx")).status_code == 404
     assert (await client.http.get("/verify")).status_code == 404
-    answer = await client.http.get(f"/verify?token={token}")
+    confirmed = "select verified_at is not null from access.credential where email = %s"
+    # A program that looks into the mail opens the link, perhaps twice: that confirms nothing.
+    for _ in range(2):
+        form = await client.http.get(f"/verify?token={token}")
+        assert (form.status_code, eve.email in form.text) == (200, True)
+        assert superuser.execute(confirmed, [eve.email]).fetchone() == (False,)
+    assert (await eve.form("/verify", {"Sec-Fetch-Site": "cross-site"}, token=token)).status_code == 403
+    assert (await eve.form("/verify", token=token[:-2] + "xx")).status_code == 404
+    answer = await eve.form("/verify", token=token)
     assert (answer.status_code, "is confirmed" in answer.text) == (200, True)
-    acts = superuser.execute("select act, actor_id from access.audit where account_id = %s", [number]).fetchall()
-    assert acts[1:] == [("email.confirm", number)]
-    assert superuser.execute(
-        "select verified_at is not null from access.credential where email = %s", [eve.email]
-    ).fetchone()[0]
+    assert superuser.execute(confirmed, [eve.email]).fetchone() == (True,)
+    assert (await eve.form("/verify", token=token)).status_code == 404
+    acts = superuser.execute("select act from access.audit where account_id = %s order by id", [number]).fetchall()
+    assert acts == [("account.create",), ("email.confirm",)]
     assert signed_in(await eve.sign_in())
     # Once more by somebody who has an account: no second one, and no other password.
     again = await eve.form("/signup", name="Mallory", email=eve.email, password="mallory's password")

@@ -179,8 +179,9 @@ SELECT access.set_platform_role(%(account_id)s::bigint, %(role)s::text) AS known
 -- set_disabled : bool
 SELECT access.set_disabled(%(account_id)s::bigint, %(disabled)s::boolean) AS known;
 
--- issue_token : nothing
-SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer);
+-- issue_token : bool
+SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer,
+                          %(most)s::integer) AS issued;
 
 -- link : LinkFound
 -- Whom a mailed link belongs to that can still be used.
@@ -191,9 +192,9 @@ JOIN access.identity AS i ON i.account_id = t.account_id
 WHERE t.digest = %(digest)s::bytea AND t.purpose = %(purpose)s::text
   AND t.used_at IS NULL AND t.expires_at > clock_timestamp() AND c.disabled_at IS NULL;
 
--- confirm_email : Confirmed
--- Whose e-mail a link confirmed; nulls where the link does not live.
-SELECT c.account_id, c.fresh FROM access.confirm_email(%(digest)s::bytea) AS c;
+-- confirm_email : int
+-- Whose e-mail a link confirmed; null where the link does not live.
+SELECT access.confirm_email(%(digest)s::bytea) AS account_id;
 
 -- reset_password : int
 SELECT access.reset_password(%(digest)s::bytea, %(hash)s::text) AS account_id;

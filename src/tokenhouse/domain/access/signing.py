@@ -20,7 +20,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _EMAIL = re.compile(EMAIL_PATTERN)
-_OURS = ("same-origin", "none")
+_SAME_ORIGIN = "same-origin"
 
 
 def as_matched(email: str) -> str:
@@ -75,17 +75,19 @@ def token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def from_our_pages(fetch_site: str | None, origin: str | None, host: str | None) -> bool:
+def from_our_pages(fetch_site: str | None, origin: str | None, host: str | None, *, tls: bool) -> bool:
     """Whether a browser says that a request that changes something comes from our own pages.
 
     fetch_site, origin, host: the headers Sec-Fetch-Site, Origin and Host, None where they were not sent. Where neither
-    of the first two was, nobody says so.
+    of the first two was, nobody says so. tls: whether the request came by TLS; a page that did not, which anybody on
+    the way may have written, is then another's. Behind a proxy that does not say how it was reached we cannot tell.
     """
     if fetch_site is not None:
-        return fetch_site in _OURS
+        return fetch_site == _SAME_ORIGIN
     if origin is None or not host:
         return False
-    return origin.partition("://")[2].lower() == host.lower()
+    scheme, _, place = origin.lower().partition("://")
+    return place == host.lower() and scheme in (("https",) if tls else ("https", "http"))
 
 
 def authority_of_session(found: SessionFound, *, reading: bool) -> Authority:

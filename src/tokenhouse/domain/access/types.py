@@ -300,14 +300,6 @@ class LinkFound:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """Whose e-mail a link confirmed; None: the link does not live. fresh: whether it was not known before."""
-
-    account_id: int | None
-    fresh: bool | None
-
-
 class HitsAsked(NamedTuple):
     """So many hits wanted on a limit: at most `most` in any `seconds`."""
 

@@ -27,7 +27,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return _form(person, said=_CHANGED if request.query_params.get("said") == "changed" else None)
 
     async def change(request: Request) -> Response:
-        form = await read_form(request)
+        form = await read_form(site, request)
         person = await _person(site, request)
         if person is None:
             return _sign_in()

@@ -147,13 +147,24 @@ begin
   return v_gone + v_links + v_invitations;
 end $$;
 
-create or replace function access.issue_token(p_digest bytea, p_account bigint, p_purpose text, p_seconds integer)
-returns void
+-- Keeps the digest of a link that lives p_seconds. False: p_most of the kind were made within the last hour.
+create or replace function access.issue_token(
+  p_digest bytea, p_account bigint, p_purpose text, p_seconds integer, p_most integer
+) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_ends_at timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
 begin
   perform access.require_platform();
+  -- Locked, so that two who ask at once are counted.
+  perform 1 from access.credential where account_id = p_account for update;
+  if (select count(*) from access.mail_token
+      where account_id = p_account and purpose = p_purpose and expires_at > v_ends_at - interval '1 hour') >= p_most then
+    return false;
+  end if;
   insert into access.mail_token (digest, account_id, purpose, expires_at)
-  values (p_digest, p_account, p_purpose, clock_timestamp() + make_interval(secs => p_seconds));
+  values (p_digest, p_account, p_purpose, v_ends_at);
+  return true;
 end $$;
 
 -- Uses a token up and returns whose it was; null where there is none that lives. Behind the doors.
@@ -164,24 +175,17 @@ language sql set search_path = pg_catalog, pg_temp as $$
   returning account_id
 $$;
 
--- Notes that the mail arrived: whose it was, and whether this is the first that is heard of it. Once used, a link of
--- somebody verified says the same again: mail programs open links too. Nulls: the link does not live.
-create or replace function access.confirm_email(p_digest bytea, out account_id bigint, out fresh boolean)
+-- Notes that the mail arrived, and whose it was. Null: the link does not live.
+create or replace function access.confirm_email(p_digest bytea) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account bigint;
 begin
   perform access.require_platform();
-  account_id := access.use_token(p_digest, 'verify');
-  if account_id is not null then
-    update access.credential c set verified_at = coalesce(c.verified_at, clock_timestamp())
-    where c.account_id = confirm_email.account_id;
-    fresh := true;
-    return;
-  end if;
-  select t.account_id, false into account_id, fresh
-  from access.mail_token t
-  join access.credential c on c.account_id = t.account_id
-  where t.digest = p_digest and t.purpose = 'verify' and t.used_at is not null and t.expires_at > clock_timestamp()
-    and c.verified_at is not null;
+  v_account := access.use_token(p_digest, 'verify');
+  update access.credential c set verified_at = coalesce(c.verified_at, clock_timestamp())
+  where c.account_id = v_account;
+  return v_account;
 end $$;
 
 -- Sets a new password by a link that was mailed, which proves the e-mail too. Null: the link does not live, or the
