@@ -175,3 +175,9 @@ WHERE o.account_id = %(account_id)s::bigint AND o.ended_at IS NULL
 UNION ALL
 SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.creator_id = %(account_id)s::bigint
 ORDER BY since, model_id;
+
+-- maturing_by_bucket : Maturing*
+-- The same by bucket, or of one bucket, with one charge left out: what others' uses may still take back.
+SELECT m.bucket::integer AS bucket, m.nanos
+FROM metering.maturing_by_bucket(
+  %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid) AS m;
