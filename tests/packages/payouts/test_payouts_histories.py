@@ -29,7 +29,7 @@ from withdrawing import act, ago, request, sums
 
 DAYS = 14
 EARNERS = ("ann", "bob")
-PAYERS = ("x", "y", "z")
+PAYERS = ("x", "y")
 END = {"complete": "completed", "fail": "failed", "cancel": "cancelled"}
 
 
@@ -99,7 +99,7 @@ class History(RuleBasedStateMachine):
         payer=st.sampled_from(PAYERS),
         model=st.sampled_from(["solo", "both"]),
         amount=st.integers(1, 50),
-        days=st.sampled_from([0, 0, 5, 13, 14, 40]),
+        days=st.sampled_from([14, 0, 40, 13]),
     )
     def charge(self, payer, model, amount, days):
         at = ago(days + 0.01) if days else None
@@ -112,7 +112,7 @@ class History(RuleBasedStateMachine):
             self.balances[earner, account.bucket] += nanos
         self.uses.append(Use(done.id, payer, account.bucket, amount, earned, days))
 
-    @rule(days=st.sampled_from([1, 5, 9, 14]))
+    @rule(days=st.sampled_from([1, 9, 14]))
     def time_passes(self, days):
         theirs = [self.accounts[name].id for name in PAYERS]
         self.admin.execute(
@@ -123,7 +123,7 @@ class History(RuleBasedStateMachine):
         for use in self.uses:
             use.days += days
 
-    @rule(earner=st.sampled_from(EARNERS), part=st.integers(1, 5), more=st.integers(-1, 1))
+    @rule(earner=st.sampled_from(EARNERS), part=st.sampled_from([4, 3, 1, 5]), more=st.sampled_from([0, -1, 1]))
     def ask(self, earner, part, more):
         payable = self.payable(earner)
         amount = max(1, sum(payable.values()) * part // 4 + more)
@@ -211,7 +211,7 @@ def test_histories(booted, admin):
         run_state_machine_as_test(
             History,
             settings=settings(
-                max_examples=25, stateful_step_count=30, deadline=None, print_blob=True,
+                max_examples=30, stateful_step_count=30, deadline=None, print_blob=True,
                 # A failing history is printed as it came: to shrink one takes minutes.
                 phases=(Phase.explicit, Phase.reuse, Phase.generate), suppress_health_check=list(HealthCheck),
             ),
