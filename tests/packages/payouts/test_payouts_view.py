@@ -23,7 +23,7 @@ async def test_payouts_are_the_creators_transactions(economy):
     )
     made = [await request(economy, one, FLAT_RATE + place) for place in range(5)]
     for payout, action in zip(made, ("complete", "fail", "cancel", "approve"), strict=False):
-        await act(eco, one, payout["id"], action, reason="a reason" if action == "fail" else None, reference="ref")
+        await act(economy, one, payout["id"], action, reason="a reason" if action == "fail" else None, reference="ref")
     await request(economy, two, FLAT_RATE)
     query = "select * from earnings_transactions order by id"
     rows = await ask(economy, tenant(one), query)
