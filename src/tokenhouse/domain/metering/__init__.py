@@ -8,6 +8,7 @@ from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
 from tokenhouse.domain.metering.verification import Proof, verify
+from tokenhouse.domain.metering.withdrawals import run_schedules, withdraw
 
 __all__ = [
     "LANES",
@@ -28,7 +29,9 @@ __all__ = [
     "receipts",
     "receipts_of",
     "reverse",
+    "run_schedules",
     "settle_account",
     "statement",
     "verify",
+    "withdraw",
 ]

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tokenhouse.domain import access, wallets
+from tokenhouse.domain import access, payouts, wallets
 from tokenhouse.domain.access.acts import KeptAct
 from tokenhouse.domain.access.rules import opaque_id
 from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, InvitedTo, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.metering.statements import Statement, statement
+from tokenhouse.domain.payouts.types import MethodSet, Schedule
 from tokenhouse.domain.wallets.types import Enrolment, GrantView, WalletView
 from tokenhouse.infra.database import Tx, load_queries, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
@@ -70,6 +71,8 @@ class Kept:
     earnings: Statement
     invitations: list[InvitedTo]
     acts: list[KeptAct]
+    paid_by: MethodSet | None
+    schedule: Schedule | None
 
 
 _Q = load_queries(__file__)
@@ -115,6 +118,8 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
         earnings=await statement(tx, account.id, maturity_days),
         invitations=await access.invitations_to(tx, account.id),
         acts=await access.acts_of(tx, account.id),
+        paid_by=await payouts.paid_by(tx, account.id),
+        schedule=await payouts.schedule_of(tx, account.id),
     )
 
 
@@ -122,8 +127,8 @@ async def erase(tx: Tx, account_id: int) -> str:
     """Take a person out of all records: the id that the account has from now on.
 
     Id, name and e-mail go; keys and memberships end; what the app wrote of the person goes: metadata and users' labels
-    of charges, notes, reasons, idempotency keys. Every sum stays. Needs the platform's token. NotFound: no such
-    account. Conflict (last_owner): an organization with other members would have no owner.
+    of charges, notes, reasons, idempotency keys, payees' details. Every sum stays. Needs the platform's token.
+    NotFound: no such account. Conflict (last_owner): an organization with other members would have no owner.
     """
     opaque = opaque_id(uuid7())
     try:

@@ -198,3 +198,9 @@ ORDER BY at, id;
 SELECT count(*) AS count
 FROM metering.usage AS u
 WHERE u.user_label = %(name)s::text AND u.account_id <> %(account_id)s::bigint;
+
+-- maturing_by_bucket : Maturing*
+-- The same by bucket, or of one bucket, with one charge left out: what others' uses may still take back.
+SELECT m.bucket::integer AS bucket, m.nanos
+FROM metering.maturing_by_bucket(
+  %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid) AS m;

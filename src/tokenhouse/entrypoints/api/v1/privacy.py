@@ -154,6 +154,17 @@ class ExportedActOut(Answer):
     request_id: str | None
 
 
+class ExportedPayoutsOut(Answer):
+    """How an account is paid, as far as it may be shown, what is paid out by itself, and where payouts are read."""
+
+    method: str | None
+    hint: str | None
+    every: str | None
+    day: int | None
+    minimum_nano_usd: int | None
+    href: str
+
+
 class ExportOut(Answer):
     """All that is kept of an account."""
 
@@ -171,6 +182,7 @@ class ExportOut(Answer):
     invitations: list[ExportedInvitationOut]
     letters: list[ExportedLetterOut]
     acts: list[ExportedActOut]
+    payouts: ExportedPayoutsOut
 
 
 @routes.get(
@@ -262,6 +274,14 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.invitations
         ],
         "acts": [asdict(one) for one in kept.acts],
+        "payouts": {
+            "method": kept.paid_by.kind if kept.paid_by else None,
+            "hint": kept.paid_by.hint if kept.paid_by else None,
+            "every": kept.schedule.every if kept.schedule else None,
+            "day": kept.schedule.day or None if kept.schedule else None,
+            "minimum_nano_usd": kept.schedule.minimum if kept.schedule else None,
+            "href": f"/v1/payouts?account_id={account.external_id}",
+        },
     }
 
 
@@ -296,7 +316,8 @@ async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = N
     """Take a person out of all records, and leave every sum as it is. For platform keys and admins.
 
     Id, name and e-mail go, keys, sessions and memberships end at once, and what the app wrote of the person goes:
-    metadata and users of charges, notes of grants, reasons, idempotency keys. Receipts and books still read.
+    metadata and users of charges, notes of grants, reasons, idempotency keys; so do payees' details. Receipts and books
+    still read.
     """
     identity = await call.account(account_id, "admin")
     async with call.runtime.database.transaction(PLATFORM) as tx:
