@@ -37,7 +37,10 @@ begin
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
-      ('alerts.mail', 'false')
+      ('alerts.mail', 'false'),
+      ('insights.watermark', 'false'),
+      ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('insights.audience', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);

@@ -1,0 +1,6 @@
+"""Figures of use and earnings: sums kept ready beside the records, which they equal at every moment."""
+
+from tokenhouse.domain.insights.service import forget, mark, read, rebuild, roll
+from tokenhouse.domain.insights.verification import verify
+
+__all__ = ["forget", "mark", "read", "rebuild", "roll", "verify"]
