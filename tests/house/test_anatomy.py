@@ -29,6 +29,7 @@ EXTRA: dict[str, str] = {
     "catalog/prices.py": "prices in and out of their written form, which models use too",
     "catalog/rows.py": "the rows of its tables, to and from its items",
     "catalog/table.py": "one table of the catalog file, read strictly",
+    "insights/creators.py": "the verbs of what creators ask, beside those of the cells",
     "insights/invariants.sql": "what must hold of the rollups, as queries that return what does not",
     "insights/verification.py": "proves the rollups with the books, on one snapshot",
     "metering/checks.py": "check: read-only, gathered over concurrent callers",
