@@ -23,7 +23,7 @@ _TOP = 5
 _LATEST = 20
 
 
-class CreatorSummary(Answer):
+class CompatSummaryOut(Answer):
     """A period in one line; `activeModels` are those used in it."""
 
     totalEarnings: float  # noqa: N815 - the sources' name, as all below
@@ -35,7 +35,7 @@ class CreatorSummary(Answer):
     """By active model."""
 
 
-class ModelLine(Answer):
+class CompatModelLineOut(Answer):
     """One model's figures."""
 
     modelId: str  # noqa: N815
@@ -46,7 +46,7 @@ class ModelLine(Answer):
     tokens: int
 
 
-class TrendPoint(Answer):
+class CompatTrendPointOut(Answer):
     """A day, or the first of a week or month; weeks begin on Monday."""
 
     date: date
@@ -55,15 +55,15 @@ class TrendPoint(Answer):
     tokens: int
 
 
-class Trends(Answer):
+class CompatTrendsOut(Answer):
     """The period in days, weeks and months, where nothing happened as well."""
 
-    daily: list[TrendPoint]
-    weekly: list[TrendPoint]
-    monthly: list[TrendPoint]
+    daily: list[CompatTrendPointOut]
+    weekly: list[CompatTrendPointOut]
+    monthly: list[CompatTrendPointOut]
 
 
-class ActivityLine(Answer):
+class CompatActivityLineOut(Answer):
     """A use by somebody else, who is named by a pseudonym."""
 
     modelId: str  # noqa: N815
@@ -75,7 +75,7 @@ class ActivityLine(Answer):
     createdAt: datetime  # noqa: N815
 
 
-class TransactionLine(Answer):
+class CompatTransactionLineOut(Answer):
     """What was credited for a use, or taken back by its reversal: below zero then."""
 
     id: str
@@ -89,12 +89,12 @@ class CreatorAnalyticsOut(Answer):
     """A creator's figures of a period."""
 
     success: bool
-    summary: CreatorSummary
-    models: list[ModelLine]
-    trends: Trends
-    topModels: list[ModelLine]  # noqa: N815
-    recentActivity: list[ActivityLine]  # noqa: N815
-    transactions: list[TransactionLine]
+    summary: CompatSummaryOut
+    models: list[CompatModelLineOut]
+    trends: CompatTrendsOut
+    topModels: list[CompatModelLineOut]  # noqa: N815
+    recentActivity: list[CompatActivityLineOut]  # noqa: N815
+    transactions: list[CompatTransactionLineOut]
 
 
 @routes.get(

@@ -33,7 +33,7 @@ Days = Annotated[
 ]
 
 
-class SumsOut(Answer):
+class CreatorSumsOut(Answer):
     """Others' uses of an account's models."""
 
     uses: int
@@ -42,7 +42,7 @@ class SumsOut(Answer):
     earnings_usd: str
 
 
-class PeriodOut(Answer):
+class CreatorPeriodOut(Answer):
     """The time asked for, and the one before that it is compared with."""
 
     since: datetime = Field(alias="from")
@@ -51,7 +51,7 @@ class PeriodOut(Answer):
     time_zone: str = Field(description="The account's; days, weeks and months are cut by its clocks.")
 
 
-class TotalsOut(SumsOut):
+class CreatorTotalsOut(CreatorSumsOut):
     """All of a period. `average_…`: by model used in it; `users` are whoever paid, each counted once."""
 
     active_models: int
@@ -61,33 +61,33 @@ class TotalsOut(SumsOut):
     new_users: int = Field(description="Those who never used these models before.")
 
 
-class PreviousOut(SumsOut):
+class CreatorPreviousOut(CreatorSumsOut):
     """The period before."""
 
     users: int
 
 
-class CreatorModelOut(SumsOut):
+class CreatorModelOut(CreatorSumsOut):
     """A model, and its figures of the period before."""
 
     model_id: str
     name: str
     category: str
-    previous: SumsOut
+    previous: CreatorSumsOut
 
 
-class PointOut(SumsOut):
+class CreatorPointOut(CreatorSumsOut):
     """A day, or the first of a week (Monday) or month."""
 
     date: date
 
 
-class TrendsOut(Answer):
+class CreatorTrendsOut(Answer):
     """The period in days, weeks and months, where nothing happened as well."""
 
-    daily: list[PointOut]
-    weekly: list[PointOut]
-    monthly: list[PointOut]
+    daily: list[CreatorPointOut]
+    weekly: list[CreatorPointOut]
+    monthly: list[CreatorPointOut]
 
 
 class CreatorFiguresOut(Answer):
@@ -95,14 +95,14 @@ class CreatorFiguresOut(Answer):
 
     account_id: str
     model_id: str | None
-    period: PeriodOut
-    totals: TotalsOut
-    previous: PreviousOut
+    period: CreatorPeriodOut
+    totals: CreatorTotalsOut
+    previous: CreatorPreviousOut
     models: list[CreatorModelOut]
-    trends: TrendsOut
+    trends: CreatorTrendsOut
 
 
-class HourOut(SumsOut):
+class CreatorHourOut(CreatorSumsOut):
     """An hour of the week; weekday 1 is Monday."""
 
     weekday: int
@@ -114,11 +114,11 @@ class PeakHoursOut(Answer):
 
     account_id: str
     model_id: str | None
-    period: PeriodOut
-    data: list[HourOut]
+    period: CreatorPeriodOut
+    data: list[CreatorHourOut]
 
 
-class CohortOut(Answer):
+class CreatorCohortOut(Answer):
     """Users who came for the first time in a week or month: how many, and how many of them came in it and later."""
 
     start: date
@@ -132,7 +132,7 @@ class RetentionOut(Answer):
     account_id: str
     model_id: str | None
     interval: str
-    data: list[CohortOut]
+    data: list[CreatorCohortOut]
 
 
 @routes.get(
