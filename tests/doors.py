@@ -17,6 +17,8 @@ PLATFORMS = {
     "access.session",
     "alerts.mail",
     "earnings.standing",
+    "insights.audience",
+    "insights.watermark",
 }
 
 # Whose a row is.
@@ -25,6 +27,7 @@ OWNERS = {
     "access.invitation": ["organization_id"],
     "access.member": ["organization_id", "user_id"],
     "earnings.model_earner": ["earner_id"],
+    "insights.cell": ["owner_id"],
     "ledger.account": ["owner_id"],
     "ledger.transfer": ["owner_id"],
 }
@@ -70,6 +73,8 @@ PLATFORM_DOORS = {
     "alerts.take_mail",
     "catalog.apply",
     "catalog.lock",
+    "insights.forget",
+    "insights.roll",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -139,6 +144,11 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "insights.clock",
+    "insights.read",
+    "insights.recent_of",
+    "insights.retention_of",
+    "insights.users_of",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",

@@ -15,6 +15,7 @@ from tokenhouse.domain.access.signing import SAFE_METHODS, authority_of_session,
 from tokenhouse.domain.access.types import Authority
 from tokenhouse.entrypoints.api.call import SCOPE, Call
 from tokenhouse.entrypoints.api.headers import DATA, complete
+from tokenhouse.entrypoints.api.nul import refuse_nul, refuse_nul_in
 from tokenhouse.entrypoints.api.problems import Rendered, render
 from tokenhouse.entrypoints.api.refused import page_of
 from tokenhouse.entrypoints.api.runtime import Runtime
@@ -25,12 +26,10 @@ from tokenhouse.infra.kernel.errors import (
     BadRequest,
     CrossSite,
     IdempotencyKeyInvalid,
-    NotFound,
     TokenhouseError,
     TooLarge,
     Unauthorized,
     UnsupportedMediaType,
-    ValidationFailed,
 )
 from tokenhouse.infra.kernel.ids import new_id
 from tokenhouse.infra.telemetry.paths import shown
@@ -103,8 +102,7 @@ class Gate:
                 if len(headers) != len(found):
                     _refuse_twice(found)
                 await self._admit(call, headers, receive)
-                if "\0" in path:  # no id holds it, and the database cannot be asked for one
-                    raise NotFound("There is nothing at this address.")
+                refuse_nul_in(path)
                 fast = self._fast.get((call.method, path))
                 if fast is not None:
                     call.query = scope["query_string"]
@@ -139,7 +137,7 @@ class Gate:
                     raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
                 call.body = strict_json.loads(raw)
                 if b"\\u0000" in raw:
-                    _refuse_nul(call.body, ())
+                    refuse_nul(call.body, ())
         key = headers.get(b"idempotency-key")
         if key is not None:
             if not 1 <= len(key) <= _MOST_KEY or key.translate(None, _VISIBLE):
@@ -364,23 +362,6 @@ def _refuse_twice(found: list[tuple[bytes, bytes]]) -> None:
         if names.count(name) > 1:
             text = f"The header {name.decode()} stands twice; send it once."
             raise IdempotencyKeyInvalid(text) if name == b"idempotency-key" else BadRequest(text)
-
-
-def _refuse_nul(value: object, place: tuple[str | int, ...]) -> None:
-    """Refuse the character NUL in any text: the database cannot keep it."""
-    found = False
-    if isinstance(value, str):
-        found = "\0" in value
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            _refuse_nul(one, (*place, number))
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            found = found or "\0" in name
-            _refuse_nul(one, (*place, name))
-    if found:
-        field = ".".join(str(part).replace("\0", "\\u0000")[:80] for part in place) or "body"
-        raise ValidationFailed.of(field, "holds the character NUL, which cannot be kept; take it out")
 
 
 async def _send(send: Send, rendered: Rendered, call: Call, *, tls_only: bool) -> None:
