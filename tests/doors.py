@@ -5,6 +5,7 @@ OFFERED = {
     "market.character",
     "market.model",
     "market.pricing",
+    "market.rating",
 }
 
 PLATFORMS = {
@@ -68,11 +69,19 @@ PLATFORM_DOORS = {
     "catalog.apply",
     "catalog.lock",
     "ledger.open_asset",
+    "market.archive_character",
     "market.archive_model",
     "market.create_character",
     "market.create_model",
     "market.lock_model",
+    "market.lock_ownership",
+    "market.moderate_review",
+    "market.refund_ownership",
+    "market.remove_review",
+    "market.transfer_ownership",
+    "market.update_character",
     "market.update_model",
+    "market.write_review",
     "metering.erase",
 }
 
@@ -121,6 +130,8 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "market.read_reviews",
+    "market.search",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",

@@ -94,6 +94,8 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
         maturity_days=settings.earnings_maturity_days,
+        creator_models=settings.creator_models == "approval",
+        moderated_reviews=settings.reviews == "moderated",
         live=settings.production,
         ready=_ready(database, booted),
         metrics_public=settings.metrics_public,

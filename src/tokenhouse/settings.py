@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     upgrade_url: Annotated[str, Field(min_length=1)] = "/plans"
 
     earnings_maturity_days: Annotated[int, Field(ge=0, le=3650)] = 14
+    creator_models: Literal["off", "approval"] = "off"
+    """Whether users may submit models of their own, which an admin then approves."""
+    reviews: Literal["open", "moderated"] = "open"
+    """Whether reviews of models are published at once, or wait for a moderator."""
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024

@@ -5,6 +5,7 @@ from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
+from tokenhouse.domain.metering.reviews import review
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
 from tokenhouse.domain.metering.verification import Proof, verify
@@ -28,6 +29,7 @@ __all__ = [
     "receipts",
     "receipts_of",
     "reverse",
+    "review",
     "settle_account",
     "statement",
     "verify",

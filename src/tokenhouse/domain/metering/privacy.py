@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tokenhouse.domain import access, wallets
+from tokenhouse.domain import access, market, wallets
 from tokenhouse.domain.access.rules import opaque_id
 from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
+from tokenhouse.domain.market.types import Review
 from tokenhouse.domain.metering.statements import Statement, statement
 from tokenhouse.domain.wallets.types import Enrolment, GrantView, WalletView
 from tokenhouse.infra.database import Tx, load_queries, sqlstate
@@ -47,6 +48,7 @@ class Kept:
     wallets: list[WalletView]
     grants: list[GrantView]
     models: list[Owned]
+    reviews: list[Review]
     charges: Charges
     earnings: Statement
 
@@ -58,6 +60,7 @@ _MODELS_OF = _Q.rows("models_of", Owned)
 
 _REFUSED = "TH409"
 _GRANTS_AT_ONCE = 1000
+_REVIEWS_AT_MOST = 100_000
 
 
 async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int) -> Kept:
@@ -83,6 +86,7 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
         wallets=(await wallets.wallets_of(tx, catalog, party))[0],
         grants=grants,
         models=await tx.all(_MODELS_OF, account_id=account.id),
+        reviews=await market.list_reviews(tx, account_id=account.id, most=_REVIEWS_AT_MOST),
         charges=await tx.one(_CHARGES_OF, bucket=account.bucket, account_id=account.id),
         earnings=await statement(tx, account.id, maturity_days),
     )

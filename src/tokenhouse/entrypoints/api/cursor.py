@@ -1,5 +1,6 @@
 """Opaque cursors of lists: where the last page ended."""
 
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
@@ -17,7 +18,7 @@ def _after(cursor: str) -> str:
     except ValueError:
         version, last = "", ""
     if version != "1" or not last:
-        raise _foreign()
+        raise foreign()
     return last
 
 
@@ -28,7 +29,7 @@ def uuid_after(cursor: str | None) -> UUID | None:
     try:
         return UUID(_after(cursor))
     except ValueError:
-        raise _foreign() from None
+        raise foreign() from None
 
 
 def number_after(cursor: str | None) -> int | None:
@@ -37,9 +38,18 @@ def number_after(cursor: str | None) -> int | None:
         return None
     text = _after(cursor)
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise _foreign()
+        raise foreign()
     return int(text)
 
 
-def _foreign() -> ValidationFailed:
+def json_after(cursor: str) -> object:
+    """Read the cursor of a list whose pages end at a JSON value."""
+    try:
+        return json.loads(_after(cursor))
+    except ValueError:
+        raise foreign() from None
+
+
+def foreign() -> ValidationFailed:
+    """Refuse a cursor that is none of ours."""
     return ValidationFailed.of("cursor", "is none of ours; send a `next_cursor` as it came, or leave it out")

@@ -20,6 +20,7 @@ _TAGS = [
     ("Charges", "Credits taken for what was used, with a receipt for each."),
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
+    ("Reviews", "What those who used a model say of it."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
     ("Access", "Keys, sessions, the members of organizations, and invitations."),
     ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
@@ -67,12 +68,12 @@ _USER = {
 }
 _KEYED = {
     "charges_create", "charges_reverse", "holds_create", "holds_capture", "holds_void", "grants_create",
-    "models_purchase",
+    "models_purchase", "models_refund",
 }  # fmt: skip
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model", "invitations_accept",
+    "compat_models", "compat_purchase_model", "invitations_accept", "models_list", "reviews_put", "reviews_remove",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 

@@ -93,6 +93,17 @@ class ExportedModelOut(Answer):
     since: datetime
 
 
+class ExportedReviewOut(Answer):
+    """What the account said of a model."""
+
+    model_id: str
+    stars: int
+    text: str | None
+    state: str
+    created_at: datetime
+    updated_at: datetime
+
+
 class ExportedChargesOut(Answer):
     """How many charges there are, and where they are read, with all that the app wrote into them."""
 
@@ -124,6 +135,7 @@ class ExportOut(Answer):
     wallets: list[ExportedWalletOut]
     grants: list[GrantRowOut]
     models: list[ExportedModelOut]
+    reviews: list[ExportedReviewOut]
     charges: ExportedChargesOut
     earnings: ExportedEarningsOut
 
@@ -184,6 +196,17 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.grants
         ],
         "models": [{"model_id": one.model_id, "relation": one.relation, "since": one.since} for one in kept.models],
+        "reviews": [
+            {
+                "model_id": one.model_id,
+                "stars": one.stars,
+                "text": one.text,
+                "state": one.state,
+                "created_at": one.created_at,
+                "updated_at": one.updated_at,
+            }
+            for one in kept.reviews
+        ],
         "charges": {
             "count": kept.charges.count,
             "first_at": kept.charges.first_at,
