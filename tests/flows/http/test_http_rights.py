@@ -6,6 +6,7 @@ rights.txt has a line for each operation: what each role gets. An operation with
 import pytest
 import pytest_asyncio
 
+import rights_market  # noqa: F401 - it registers what it tries
 from rights import IN_ORGANIZATION, ROLES, TABLE, TRIES, World
 from tokenhouse.infra.database import Database
 

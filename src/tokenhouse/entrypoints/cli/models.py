@@ -96,7 +96,7 @@ async def _import(
     return changes, problems, True
 
 
-def _keep(kept: bool) -> None:  # noqa: FBT001 - what it is about
+def _keep(kept: bool) -> None:
     """Leave the transaction, and what was done in it, unless it is kept."""
     if not kept:
         raise _Undo
