@@ -12,7 +12,7 @@ from tokenhouse.domain.access.types import Identity
 from tokenhouse.domain.market.types import Model, ModelChanges, NewModel, Wanted
 from tokenhouse.entrypoints.api.call import Call
 from tokenhouse.entrypoints.api.patience import patiently
-from tokenhouse.entrypoints.api.reference import COMMAND, LIST, READ, WRITE, created, found
+from tokenhouse.entrypoints.api.reference import COMMAND, LIST, READ, WRITE, created, found, refusals
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, replayable, router
 from tokenhouse.entrypoints.api.types import Body, Note
 from tokenhouse.entrypoints.api.v1.holds import NoBody
@@ -55,8 +55,7 @@ async def models_create(call: TheCall, body: ModelBody) -> Response:
     """
     creator = None
     if call.runtime.creator_models and not call.platform:
-        call.require("market:write")
-        creator = (await call.account(body.creator_id or (await call.caller()).external_id)).external_id
+        creator = (await call.account(body.creator_id or (await call.caller()).external_id, "market:write")).external_id
     else:
         call.require_admin()
     catalog = (await call.runtime.commit.rates()).catalog
@@ -77,7 +76,7 @@ async def models_create(call: TheCall, body: ModelBody) -> Response:
     "/v1/models",
     operation_id="models_list",
     summary="List models",
-    responses={**found(ModelOut, listed=True), **LIST},
+    responses={**found(ModelOut, listed=True), **refusals(400), **LIST},
 )
 async def models_list(call: TheCall, asked: Annotated[ModelQuery, Query()]) -> Response:
     """List models, the newest first unless `sort` says otherwise.
@@ -138,21 +137,14 @@ async def models_get(call: TheCall, model_id: str) -> Response:
 
 
 async def visible(call: Call, tx: Tx, model_id: str) -> Model:
-    """Find a model that the caller may see: an active one, or one's own. NotFound otherwise."""
+    """Find a model that the caller may see: an active one, or what they submitted. NotFound otherwise."""
     model = await market.find_model(tx, known(model_id))
-    if model is None or not (model.active or call.platform or await _ones_own(call, tx, model)):
+    own = call.authority.account
+    if model is None or not (
+        model.active or call.platform or (model.approval != "approved" and own is not None and model.creator == own.id)
+    ):
         raise NotFound("There is no such model.")
     return model
-
-
-async def _ones_own(call: Call, tx: Tx, model: Model) -> bool:
-    """Whether the caller owns a model or made it."""
-    own = call.authority.account
-    if own is None:
-        return False
-    return model.creator == own.id or any(
-        one.model_id == model.external_id for one in await market.owned_by(tx, own.id)
-    )
 
 
 @routes.patch(

@@ -13,7 +13,7 @@ from tokenhouse.domain.market.types import Review, ReviewState
 from tokenhouse.entrypoints.api.call import party_of, uuid_of
 from tokenhouse.entrypoints.api.cursor import cursor_of, uuid_after
 from tokenhouse.entrypoints.api.patience import patiently
-from tokenhouse.entrypoints.api.reference import LIST, READ, WRITE, found
+from tokenhouse.entrypoints.api.reference import LIST, READ, WRITE, found, refusals
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
 from tokenhouse.entrypoints.api.types import Answer, Body, Note
 from tokenhouse.entrypoints.api.v1.models import known, reader, visible
@@ -100,7 +100,7 @@ async def reviews_put(call: TheCall, model_id: str, body: ReviewBody) -> Respons
     summary="Take one's review away",
     status_code=204,
     response_class=Response,
-    responses={204: {"description": "It is gone."}, **READ},
+    responses={204: {"description": "It is gone."}, **refusals(400), **READ},
 )
 async def reviews_remove(call: TheCall, model_id: str) -> Response:
     """Take away what the caller, or whom a platform key names by X-User-ID, said of a model."""
