@@ -222,3 +222,7 @@ async def test_a_submitted_model_is_decided_about(economy):
             await decide(approved=approved)
         assert refused.value.code == "not_pending"
     assert (await economy.change_model("m", name="still approved")).approval == "approved"
+    # Who switches one on has approved it.
+    await economy.model("n", creator_id="maker", active=False, approval="pending")
+    assert (await economy.change_model("n", name="x")).approval == "pending"
+    assert (await economy.change_model("n", active=True)).approval == "approved"

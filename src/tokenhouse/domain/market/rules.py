@@ -54,7 +54,10 @@ def new_model(external_id: str, given: Mapping[str, Any]) -> NewModel:
 def values_after(
     model: Model, changes: ModelChanges, pricing: dict[str, str] | None, creator: int | None
 ) -> ModelValues:
-    """Give what is to be written of a model after changes; price and creator hold where changes name them."""
+    """Give what is to be written of a model after changes; price and creator hold where changes name them.
+
+    Who switches a submitted model on has approved it.
+    """
     as_it_is = ModelValues(
         model.name, model.category, model.description, tuple(model.features), model.pricing,
         model.upstream_model, model.provider, model.price_credits, model.premium, model.active,
@@ -68,6 +71,8 @@ def values_after(
         plain["pricing"] = pricing
     if "creator_id" in changes:
         plain["creator"] = creator
+    if changes.get("active") and "approval" not in changes:
+        plain["approval"] = "approved"
     return replace(as_it_is, **plain)
 
 

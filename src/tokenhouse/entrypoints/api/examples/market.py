@@ -7,9 +7,9 @@ from tokenhouse.entrypoints.api.examples.heart import EXAMPLES as HEART
 _AT = "2030-01-31T12:00:00Z"
 
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "Category": {"category": "Realistic", "models": 12},
+    "ModelCategory": {"category": "Realistic", "models": 12},
     "ModelOutcomes": {"data": [{"id": "m-1", "status": 200, "model": HEART["Model"], "error": None}]},
-    "Refund": {
+    "ModelRefund": {
         "model_id": "m-1",
         "account_id": "u-42",
         "price_credits": 5_000,
@@ -29,7 +29,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "created_at": _AT,
         "updated_at": _AT,
     },
-    "Transfer": {
+    "ModelTransfer": {
         "model_id": "m-1",
         "from_account_id": "u-42",
         "to_account_id": "u-7",

@@ -33,7 +33,7 @@ class ModelItem(ModelPatch):
     id: Id
 
 
-class BulkBody(Body):
+class ModelBulkBody(Body):
     """Either `ids` with an action or with changes for all of them, or `models`, each with its own."""
 
     model_config = ConfigDict(
@@ -75,7 +75,7 @@ class ModelOutcomesOut(Answer):
     summary="Change many models",
     responses={**found(ModelOutcomesOut, description="An outcome each."), **WRITE},
 )
-async def models_bulk(call: TheCall, body: BulkBody) -> Response:
+async def models_bulk(call: TheCall, body: ModelBulkBody) -> Response:
     """Change, make or archive up to 500 models, each on its own: a bad one fails alone. For platform keys and admins.
 
     It may be sent again as it is: what is done is done.
@@ -103,7 +103,7 @@ async def _outcome(call: Call, external_id: str | None, work: Work | TokenhouseE
     return {"id": model.external_id, "status": status, "model": model_json(model), "error": None}
 
 
-def _work(call: Call, catalog: Catalog, external_id: str, body: BulkBody) -> Work:
+def _work(call: Call, catalog: Catalog, external_id: str, body: ModelBulkBody) -> Work:
     """Say what is to be done to a model named by its id."""
     if body.action == "archive":
 

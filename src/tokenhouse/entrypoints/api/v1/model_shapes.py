@@ -211,7 +211,7 @@ class ModelQuery(BaseModel):
     cursor: Annotated[str, Field(max_length=2000)] | None = None
 
 
-class CategoryOut(Answer):
+class ModelCategoryOut(Answer):
     """A category, and how many models it has."""
 
     category: str

@@ -17,8 +17,8 @@ from tokenhouse.entrypoints.api.routing import TheCall, answer, page, replayable
 from tokenhouse.entrypoints.api.types import Body, Note
 from tokenhouse.entrypoints.api.v1.holds import NoBody
 from tokenhouse.entrypoints.api.v1.model_shapes import (
-    CategoryOut,
     ModelBody,
+    ModelCategoryOut,
     ModelOut,
     ModelPatch,
     ModelQuery,
@@ -115,7 +115,7 @@ async def _wanted(call: Call, tx: Tx, asked: ModelQuery, owner: Identity | None)
     "/v1/model-categories",
     operation_id="model_categories",
     summary="List categories",
-    responses={**found(CategoryOut, listed=True), **LIST},
+    responses={**found(ModelCategoryOut, listed=True), **LIST},
 )
 async def model_categories(call: TheCall) -> Response:
     """List the categories that have models, by name, and how many; others than the platform see active ones."""
@@ -168,7 +168,7 @@ async def models_update(call: TheCall, model_id: str, body: ModelPatch) -> Respo
     return answer(model_json(await patiently(call.runtime.database, PLATFORM, change)))
 
 
-class RejectBody(Body):
+class ModelRejectBody(Body):
     """Why a submitted model is refused."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the name is taken elsewhere"}]})
@@ -196,7 +196,7 @@ async def models_approve(call: TheCall, model_id: str, body: NoBody | None = Non
     summary="Reject a submitted model",
     responses={**found(ModelOut, description="Rejected; it stays inactive."), **WRITE},
 )
-async def models_reject(call: TheCall, model_id: str, body: RejectBody | None = None) -> Response:
+async def models_reject(call: TheCall, model_id: str, body: ModelRejectBody | None = None) -> Response:
     """Refuse a model that its creator submitted; it may still be approved later. For platform keys and admins."""
     call.require_admin()
     return await _decided(call, model_id, approved=False, reason=body.reason if body else None)

@@ -31,7 +31,7 @@ class ReviewBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=REVIEW_CHARACTERS)] | None = None
 
 
-class ModerateBody(Body):
+class ReviewModerateBody(Body):
     """Whether everybody may see a review, and why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "hidden", "reason": "advertising"}]})
@@ -157,7 +157,7 @@ async def reviews_list(
     summary="Publish or hide a review",
     responses={**found(ReviewOut, description="Moderated."), **WRITE},
 )
-async def reviews_moderate(call: TheCall, review_id: str, body: ModerateBody) -> Response:
+async def reviews_moderate(call: TheCall, review_id: str, body: ReviewModerateBody) -> Response:
     """Publish or hide a review; the model's rating changes with it. For platform keys and admins."""
     call.require_admin()
     number = uuid_of(review_id, "review")

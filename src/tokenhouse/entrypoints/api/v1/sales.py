@@ -18,7 +18,7 @@ routes = router("Models")
 _TELLER = Actor((0,), teller=True)
 
 
-class RefundBody(Body):
+class ModelRefundBody(Body):
     """Whose purchase to undo, and why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"account_id": "u-42", "reason": "bought by mistake"}]})
@@ -28,7 +28,7 @@ class RefundBody(Body):
     """Why, for the records."""
 
 
-class RefundOut(Answer):
+class ModelRefundOut(Answer):
     """What was given back."""
 
     model_id: str
@@ -40,7 +40,7 @@ class RefundOut(Answer):
     refunded_at: datetime
 
 
-class TransferBody(Body):
+class ModelTransferBody(Body):
     """From whom a model goes to whom, and why."""
 
     model_config = ConfigDict(
@@ -53,7 +53,7 @@ class TransferBody(Body):
     """Why, for the records."""
 
 
-class TransferOut(Answer):
+class ModelTransferOut(Answer):
     """Who owned a model, and who owns it now."""
 
     model_id: str
@@ -67,9 +67,9 @@ class TransferOut(Answer):
     operation_id="models_refund",
     summary="Refund a purchase",
     status_code=201,
-    responses={**created(RefundOut, description="Given back."), **COMMAND},
+    responses={**created(ModelRefundOut, description="Given back."), **COMMAND},
 )
-async def models_refund(call: TheCall, model_id: str, body: RefundBody) -> Response:
+async def models_refund(call: TheCall, model_id: str, body: ModelRefundBody) -> Response:
     """Undo a purchase: its price goes back to the grants that paid it, and the account no longer owns the model.
 
     What the account earned meanwhile stays its own. An exclusive model is on sale again. For platform keys and admins.
@@ -90,9 +90,9 @@ async def models_refund(call: TheCall, model_id: str, body: RefundBody) -> Respo
     "/v1/models/{model_id}/transfer",
     operation_id="models_transfer",
     summary="Hand a model on",
-    responses={**found(TransferOut, description="Handed on."), **WRITE},
+    responses={**found(ModelTransferOut, description="Handed on."), **WRITE},
 )
-async def models_transfer(call: TheCall, model_id: str, body: TransferBody) -> Response:
+async def models_transfer(call: TheCall, model_id: str, body: ModelTransferBody) -> Response:
     """Hand a model from one account to another: it earns for the other from the next use on. No credits move.
 
     What was earned until then stays with who earned it. For platform keys and admins.
