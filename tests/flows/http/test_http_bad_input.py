@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 
 import pytest
 import pytest_asyncio
@@ -374,3 +375,16 @@ async def test_odd_paths(client):
         is_problem(await client.get(f"/v1/models?{query}"), 422, "validation_failed")
     for path in ("/api/model-earnings", "/api/v1/tokens/stats", "/api/model-earnings?userId="):
         is_problem(await client.get(path), 400, "bad_request")
+
+
+async def test_nul_in_any_path(client):
+    """Whatever the route: no id holds it."""
+    tried = 0
+    for path, operations in client.description.document["paths"].items():
+        if path.startswith(("/v1", "/api")) and "{" in path:
+            for method in operations:
+                body = {} if method in ("post", "put", "patch") else None
+                there = re.sub(r"{[^}]+}", "x%00", path)
+                is_problem(await client.call(method.upper(), there, body, idem=key()), 404)
+                tried += 1
+    assert tried >= 30

@@ -42,6 +42,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "session.end": "A session was ended.",
         "sign_in.refuse": "A sign-in was refused.",
         "password.set": "A person's password was set.",
+        "password.refuse": "A change of a password was refused: the present one was wrong.",
+        "email.confirm": "A person's e-mail was confirmed by the link that was mailed to it.",
         "person.update": "How a person signs in, or the platform role, changed.",
         "seal.rotate": "Sealed values were sealed with another key.",
     }
@@ -78,6 +80,21 @@ class Act:
     account_id: int | None = None
     before: object = None
     after: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAct:
+    """An act by an account or about it, as its person may see it. own: by the account itself.
+
+    address: whence, where that was the person or somebody who tried to sign in as them; another's is another's.
+    """
+
+    at: datetime
+    act: str
+    via: Via
+    own: bool
+    address: str | None
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,13 +102,15 @@ WHERE c.archived_at IS NULL
 ORDER BY c.id DESC
 LIMIT %(most)s::integer;
 
--- update_character : bool
--- False where there is none.
-SELECT market.update_character(%(external_id)s::text, %(name)s::text, %(image_url)s::text, %(model_id)s::bigint)
-  AS there;
+-- lock_character : nothing
+-- Locks a character against other changes.
+SELECT market.lock_character(%(external_id)s::text);
 
--- archive_character : bool
-SELECT market.archive_character(%(external_id)s::text) AS there;
+-- update_character : nothing
+SELECT market.update_character(%(external_id)s::text, %(name)s::text, %(image_url)s::text, %(model_id)s::bigint);
+
+-- archive_character : nothing
+SELECT market.archive_character(%(external_id)s::text);
 
 -- owned_by : Owned*
 -- What an account bought and still owns, the latest first.

@@ -3,6 +3,8 @@
 A model's rating is the sum and the number of its published reviews; the database changes it with them.
 """
 
+from dataclasses import replace
+from typing import cast
 from uuid import UUID
 
 from tokenhouse.domain.market import rules, service
@@ -49,9 +51,9 @@ async def remove_review(tx: Tx, model_id: str, account_id: int) -> None:
 
 async def moderate_review(tx: Tx, review_id: UUID, state: ReviewState) -> tuple[Review, Review]:
     """Publish or hide a review: what it was, and what it is. The platform's. NotFound: no such review."""
-    before = await find_review(tx, review_id)
-    await tx.one(_MODERATE_REVIEW, id=review_id, state=state)
-    return before, await find_review(tx, review_id)
+    before = await tx.one(_MODERATE_REVIEW, id=review_id, state=state)
+    after = await find_review(tx, review_id)
+    return replace(after, state=cast("ReviewState", before)), after
 
 
 async def find_review(tx: Tx, review_id: UUID) -> Review:

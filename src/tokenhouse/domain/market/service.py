@@ -43,8 +43,9 @@ _CREATE_CHARACTER = _Q.rows("create_character", datetime)
 _FIND_CHARACTER = _Q.rows("find_character", Character)
 _OWNED_BY = _Q.rows("owned_by", Owned)
 _CHARACTER_PAGE = _Q.rows("character_page", CharacterPlace)
-_UPDATE_CHARACTER = _Q.rows("update_character", bool)
-_ARCHIVE_CHARACTER = _Q.rows("archive_character", bool)
+_LOCK_CHARACTER = _Q.nothing("lock_character")
+_UPDATE_CHARACTER = _Q.nothing("update_character")
+_ARCHIVE_CHARACTER = _Q.nothing("archive_character")
 
 ANY = Wanted()
 """Every model that is not archived."""
@@ -94,6 +95,11 @@ async def remove_model(tx: Tx, external_id: str) -> Model:
     model, _ = await _locked(tx, external_id)
     await tx.run(_ARCHIVE_MODEL, id=model.id)
     return (await find_models(tx, [external_id]))[external_id]
+
+
+async def lock_model(tx: Tx, external_id: str) -> Model:
+    """Lock a model against other changes, and return it as it is now. NotFound: none, or archived. The platform's."""
+    return (await _locked(tx, external_id))[0]
 
 
 async def find_model(tx: Tx, external_id: str, *, archived: bool = False) -> Model | None:
@@ -160,6 +166,7 @@ async def put_model(tx: Tx, terms: Catalog, fields: Mapping[str, Any]) -> tuple[
         )
     if before is not None:
         changes: ModelChanges = given  # type: ignore[assignment] # the caller's fields are those of ModelChanges
+        before, _ = await _locked(tx, external_id)
         return before, await update_model(tx, terms, external_id, changes)
     return None, await create_model(tx, terms, rules.new_model(external_id, given))
 
@@ -220,6 +227,7 @@ async def update_character(tx: Tx, external_id: str, changes: CharacterChanges) 
 
     NotFound: no such character; no such model, or archived.
     """
+    await tx.run(_LOCK_CHARACTER, external_id=external_id)
     before = await find_character(tx, external_id)
     if before is None:
         raise _no_character(external_id)
@@ -227,19 +235,19 @@ async def update_character(tx: Tx, external_id: str, changes: CharacterChanges) 
     model = await find_model(tx, after.model_id)
     if model is None:
         raise no_model(after.model_id)
-    there = await tx.one(
+    await tx.run(
         _UPDATE_CHARACTER, external_id=external_id, name=after.name, image_url=after.image_url, model_id=model.id
     )
-    if not there:
-        raise _no_character(external_id)
     return before, after
 
 
 async def remove_character(tx: Tx, external_id: str) -> Character:
     """Take a character off for good; receipts that name it stay. The platform's. NotFound: no such character."""
+    await tx.run(_LOCK_CHARACTER, external_id=external_id)
     character = await find_character(tx, external_id)
-    if character is None or not await tx.one(_ARCHIVE_CHARACTER, external_id=external_id):
+    if character is None:
         raise _no_character(external_id)
+    await tx.run(_ARCHIVE_CHARACTER, external_id=external_id)
     return character
 
 

@@ -187,3 +187,26 @@ FROM (
     AND u.model_id = %(model_id)s::bigint AND u.counted AND r.id IS NULL
   LIMIT 1
 ) AS x;
+
+-- said_of : Said*
+-- What an app wrote of an account elsewhere than on its charges: reasons of reversals, reports of uses, holds that ended
+-- without a charge or are open.
+SELECT 'reversal' AS kind, r.id, r.recorded_at AS at, jsonb_build_object('reason', r.reason) AS words
+FROM metering.reversal AS r
+WHERE r.bucket = %(bucket)s::smallint AND r.account_id = %(account_id)s::bigint
+UNION ALL
+SELECT 'report', u.id, u.recorded_at, jsonb_build_object('user_id', u.user_label, 'metadata', u.metadata)
+FROM metering.usage AS u
+WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint AND u.kind = 'report'
+UNION ALL
+SELECT 'hold', h.id, h.created_at,
+       jsonb_build_object('user_id', h.details -> 'user_label', 'metadata', (h.details ->> 'metadata')::jsonb)
+FROM ledger.hold AS h
+WHERE h.bucket = %(bucket)s::smallint AND h.account_id = %(account_id)s::bigint AND h.state <> 'captured'
+ORDER BY at, id;
+
+-- named_by_others : int
+-- How many uses of other accounts name this one as their user.
+SELECT count(*) AS count
+FROM metering.usage AS u
+WHERE u.user_label = %(name)s::text AND u.account_id <> %(account_id)s::bigint;

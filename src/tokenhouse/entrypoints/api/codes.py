@@ -62,6 +62,7 @@ CODES: dict[str, tuple[int, str, str]] = {
         "The Idempotency-Key was used before for another request.",
         "Use a new key for a new request.",
     ),
+    "head_too_large": (431, "The address and the headers together are larger than 64 KiB.", "Send less."),
     "rate_limited": (429, "Too many requests.", "Wait as Retry-After says."),
     "internal_error": (500, "Our fault.", "Tell the operator the request's id."),
     "unavailable": (503, "The database is away or too busy.", "Retry with the same key, as Retry-After says."),

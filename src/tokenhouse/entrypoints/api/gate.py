@@ -25,6 +25,7 @@ from tokenhouse.infra.kernel.errors import (
     BadRequest,
     CrossSite,
     IdempotencyKeyInvalid,
+    NotFound,
     TokenhouseError,
     TooLarge,
     Unauthorized,
@@ -32,6 +33,7 @@ from tokenhouse.infra.kernel.errors import (
     ValidationFailed,
 )
 from tokenhouse.infra.kernel.ids import new_id
+from tokenhouse.infra.telemetry.paths import shown
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -49,7 +51,6 @@ _ONCE = (
     b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id", b"cookie", b"origin",
     b"sec-fetch-site", b"host",
 )  # fmt: skip
-_SECRET_PATHS = ("/reset/", "/invitations/")
 _VISIBLE = bytes(range(0x21, 0x7F))
 _MOST_KEY = 255
 _MOST_REQUEST_ID = 128
@@ -94,13 +95,16 @@ class Gate:
         path = scope["path"]
         call = Call(self._runtime, scope["method"], path, request_id)
         call.address = self._runtime.proxies.see(scope, headers)
-        tls_only = self._runtime.live and scope["scheme"] == "https"
+        call.tls = scope["scheme"] == "https"
+        tls_only = self._runtime.live and call.tls
         guarded = path.startswith(_GUARDED) or path in ("/v1", "/api")
         try:
             if guarded:
                 if len(headers) != len(found):
                     _refuse_twice(found)
                 await self._admit(call, headers, receive)
+                if "\0" in path:  # no id holds it, and the database cannot be asked for one
+                    raise NotFound("There is nothing at this address.")
                 fast = self._fast.get((call.method, path))
                 if fast is not None:
                     call.query = scope["query_string"]
@@ -157,7 +161,7 @@ class Gate:
         credentials = headers.get(b"authorization")
         try:
             if credentials is None:
-                authority = await self._signed_in(call.method, headers)
+                authority = await self._signed_in(call, headers)
             else:
                 authority = keys.admin(credentials) or await keys.authority(credentials)
         except Unauthorized:
@@ -166,17 +170,20 @@ class Gate:
         per_minute = limits.of(authority)
         if per_minute:
             await limits.caller(call, authority, per_minute)
+        if limits.counts_accounts:
+            await limits.account(call, authority)
         return authority
 
-    async def _signed_in(self, method: str, headers: Mapping[bytes, bytes]) -> Authority:
+    async def _signed_in(self, call: Call, headers: Mapping[bytes, bytes]) -> Authority:
         """Say on whose behalf a request acts that shows no key: its session's. Unauthorized without; CrossSite."""
         token = _cookie(headers.get(b"cookie", b""), self._runtime.cookie)
         found = None if token is None else await self._runtime.sessions.find(token)
         if found is None:
             raise Unauthorized
-        safe = method in SAFE_METHODS
+        safe = call.method in SAFE_METHODS
         told = (headers.get(name) for name in (b"sec-fetch-site", b"origin", b"host"))
-        if not safe and not from_our_pages(*(None if one is None else one.decode("latin-1") for one in told)):
+        words = (None if one is None else one.decode("latin-1") for one in told)
+        if not safe and not from_our_pages(*words, tls=call.tls):
             raise CrossSite
         return authority_of_session(found, reading=safe)
 
@@ -224,7 +231,7 @@ class Gate:
             "request failed",
             request_id=call.request_id,
             method=call.method,
-            path=_shown(call.path),
+            path=shown(call.path),
             exc_info=error,
             answered=known.code if known else "internal_error",
         )
@@ -250,7 +257,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=_shown(call.path),
+                path=shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -261,7 +268,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=_shown(call.path),
+                path=shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -340,14 +347,6 @@ def _cookie(sent: bytes, name: bytes) -> str | None:
     """Give the one value of a cookie; None where there is none, or where it stands twice."""
     found = [value for key, _, value in (one.strip().partition(b"=") for one in sent.split(b";")) if key == name]
     return found[0].decode("latin-1") if len(found) == 1 else None
-
-
-def _shown(path: str) -> str:
-    """Give a path as the log has it: without the secret of a mailed link, and not too long."""
-    for start in _SECRET_PATHS:
-        if path.startswith(start):
-            return f"{start}…"
-    return path[:300]
 
 
 def _request_id(given: bytes | None) -> str:

@@ -112,8 +112,14 @@ async def notice_waiting_mail(context: Context) -> int:
     return 0
 
 
+async def sweep_mail(context: Context) -> int:
+    """Delete the letters that were sent a month ago; give up those that wait for a week."""
+    async with context.database.transaction(PLATFORM) as tx:
+        return await alerts.sweep_mail(tx)
+
+
 async def forget_sessions(context: Context) -> int:
-    """Delete the sessions that ended a month ago, and mailed links that nobody can use."""
+    """Delete the sessions that ended a month ago, and mailed links and invitations that nobody can use."""
     async with context.database.transaction(PLATFORM) as tx:
         return await access.forget_sessions(tx)
 
@@ -141,6 +147,7 @@ TASKS = (
     Task("close audit block", 60, close_block),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
+    Task("sweep mail", 3600, sweep_mail),
     Task("forget sessions", 3600, forget_sessions),
     Task("sweep rate windows", 60, sweep_rate_windows),
 )

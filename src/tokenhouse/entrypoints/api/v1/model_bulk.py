@@ -118,7 +118,7 @@ def _work(call: Call, catalog: Catalog, external_id: str, body: ModelBulkBody) -
         changes = given_in(body.changes)  # type: ignore[assignment] # the fields of ModelPatch are those of it
 
     async def change(tx: Tx) -> Done:
-        before = await market.find_model(tx, external_id)
+        before = await market.lock_model(tx, external_id)
         model = await market.update_model(tx, catalog, external_id, changes)
         await access.record(tx, call.by(), model_act("model.update", model, before, model))
         return 200, model

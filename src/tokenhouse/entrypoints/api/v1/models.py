@@ -160,7 +160,7 @@ async def models_update(call: TheCall, model_id: str, body: ModelPatch) -> Respo
     changes: ModelChanges = given_in(body)  # type: ignore[assignment] # the fields of ModelPatch are those of it
 
     async def change(tx: Tx) -> Model:
-        before = await market.find_model(tx, known(model_id))
+        before = await market.lock_model(tx, known(model_id))
         model = await market.update_model(tx, catalog, model_id, changes)
         await access.record(tx, call.by(), model_act("model.update", model, before, model))
         return model

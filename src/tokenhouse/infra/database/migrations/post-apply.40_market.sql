@@ -146,25 +146,30 @@ begin
   return v_at;
 end $$;
 
--- Changes a character; returns whether there is one.
+-- Locks a character against other changes.
+create or replace function market.lock_character(p_external_id text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  perform 1 from market.character c where c.external_id = p_external_id for no key update;
+end $$;
+
+-- Writes a character whole, as its service decided. Call with it locked.
 create or replace function market.update_character(p_external_id text, p_name text, p_image_url text, p_model bigint)
-returns boolean
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_platform();
   update market.character set name = p_name, image_url = p_image_url, model_id = p_model
-  where external_id = p_external_id and archived_at is null;
-  return found;
+  where external_id = p_external_id;
 end $$;
 
--- Takes a character off for good; receipts that name it stay as they are. Returns whether there was one.
-create or replace function market.archive_character(p_external_id text) returns boolean
+-- Takes a character off for good; receipts that name it stay as they are. Call with it locked.
+create or replace function market.archive_character(p_external_id text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_platform();
-  update market.character set archived_at = clock_timestamp()
-  where external_id = p_external_id and archived_at is null;
-  return found;
+  update market.character set archived_at = clock_timestamp() where external_id = p_external_id;
 end $$;
 
 -- Locks a model against being sold twice: [active, price, ownership, number of owners, owned by this account].
