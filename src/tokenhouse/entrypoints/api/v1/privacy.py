@@ -11,6 +11,7 @@ from tokenhouse.domain import access, alerts, metering
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import Account, Credential
 from tokenhouse.domain.alerts.types import Waiting
+from tokenhouse.domain.market.types import Review
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, router
@@ -251,17 +252,7 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.grants
         ],
         "models": [{"model_id": one.model_id, "relation": one.relation, "since": one.since} for one in kept.models],
-        "reviews": [
-            {
-                "model_id": one.model_id,
-                "stars": one.stars,
-                "text": one.text,
-                "state": one.state,
-                "created_at": one.created_at,
-                "updated_at": one.updated_at,
-            }
-            for one in kept.reviews
-        ],
+        "reviews": [_review(one) for one in kept.reviews],
         "charges": {
             "count": kept.charges.count,
             "first_at": kept.charges.first_at,
@@ -285,6 +276,17 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.invitations
         ],
         "acts": [asdict(one) for one in kept.acts],
+    }
+
+
+def _review(one: Review) -> dict[str, Any]:
+    return {
+        "model_id": one.model_id,
+        "stars": one.stars,
+        "text": one.text,
+        "state": one.state,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
     }
 
 
