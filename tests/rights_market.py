@@ -78,25 +78,25 @@ async def _reviewed(world: World, who: str) -> tuple[str, str]:
     return model, written.json["id"]
 
 
-@tries("reviews_put")
+@tries("model_reviews_put")
 async def _review(world: World, who: str) -> Try:
     return Try("PUT", f"/v1/models/{await _used(world, who)}/review", {"stars": 4}, who)
 
 
-@tries("reviews_remove")
+@tries("model_reviews_remove")
 async def _review_remove(world: World, who: str) -> Try:
     return Try("DELETE", f"/v1/models/{(await _reviewed(world, who))[0]}/review", None, who)
 
 
-@tries("reviews_of_model")
+@tries("model_reviews_list")
 async def _reviews(world: World, who: str) -> Try:
     return Try("GET", f"/v1/models/{await world.client.model()}/reviews")
 
 
-fixed("reviews_list", "GET", "/v1/reviews?limit=1")
+fixed("model_reviews_queue", "GET", "/v1/reviews?limit=1")
 
 
-@tries("reviews_moderate")
+@tries("model_reviews_moderate")
 async def _moderate(world: World, who: str) -> Try:
     _, review = await _reviewed(world, who)
     return Try("POST", f"/v1/reviews/{review}/moderate", {"state": "hidden"})

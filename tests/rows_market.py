@@ -20,4 +20,4 @@ async def fill(economy: Economy, people: dict[str, Account], admin: psycopg.Conn
     del admin
     for payer, model, moderated in (("a", "of-b", False), ("b", "of-a", True)):
         async with economy.db.transaction(PLATFORM) as tx:
-            await metering.review(tx, party(people[payer]), model, 4, f"secret of {payer}", moderated=moderated)
+            await metering.review_model(tx, party(people[payer]), model, 4, f"secret of {payer}", moderated=moderated)

@@ -38,7 +38,7 @@ RECORDED = {
     "characters_create": "character.create",
     "characters_update": "character.update",
     "characters_remove": "character.remove",
-    "reviews_moderate": "review.moderate",
+    "model_reviews_moderate": "review.moderate",
 }
 _LEDGER = "the ledger's entry is its record, and the chain covers it"
 _AUTHORS = "its author's own word, which says itself whose it is and since when; moderating it is recorded"
@@ -55,8 +55,8 @@ UNRECORDED = {
     "compat_track_model_usage": _LEDGER,
     "compat_purchase_model": _LEDGER,
     "check": "it changes nothing",
-    "reviews_put": _AUTHORS,
-    "reviews_remove": _AUTHORS,
+    "model_reviews_put": _AUTHORS,
+    "model_reviews_remove": _AUTHORS,
 }
 
 

@@ -39,7 +39,7 @@ EXTRA: dict[str, str] = {
     "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
     "metering/privacy.py": "all that is kept of a person, and taking the person out of it",
     "metering/pricing.py": "rules: what an order names and costs",
-    "metering/reviews.py": "the verb that writes a review, for metering knows who used a model",
+    "metering/model_reviews.py": "the verb that writes a review, for metering knows who used a model",
     "metering/reversals.py": "the rarer verb that takes a charge back",
     "metering/statements.py": "what an earner is owed",
     "metering/uses.py": "rules: what a use earns, beside those that price and burn",

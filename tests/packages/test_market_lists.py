@@ -91,7 +91,7 @@ async def test_orders_and_their_pages(economy):
             user = await economy.account(f"u-{name}", credits=5)
             await economy.charge(user, model_id=f"m-{name}", amount=1)
             async with economy.db.transaction(PLATFORM) as tx:
-                await metering.review(tx, party(user), f"m-{name}", stars, None, moderated=False)
+                await metering.review_model(tx, party(user), f"m-{name}", stars, None, moderated=False)
     for sort, found in (
         ("newest", "e c a B d"), ("name", "a B c d e"), ("price", "c a d e B"), ("price_desc", "e B a d c"),
         ("rating", "c d e B a"),

@@ -14,7 +14,7 @@ from tokenhouse.infra.kernel.errors import Forbidden, NotFound
 
 async def review(economy: Economy, account, model_id="m", stars=4, text=None, *, moderated=False):
     async with economy.db.transaction(PLATFORM) as tx:
-        return await metering.review(tx, party(account), model_id, stars, text, moderated=moderated)
+        return await metering.review_model(tx, party(account), model_id, stars, text, moderated=moderated)
 
 
 async def moderate(economy, one, state):
@@ -162,7 +162,7 @@ async def test_only_the_platform_writes(economy):
     one = await review(economy, ann)
     for actor in (tenant(ann), teller(ann)):
         for verb in (
-            lambda tx: metering.review(tx, party(ann), "m", 5, None, moderated=False),
+            lambda tx: metering.review_model(tx, party(ann), "m", 5, None, moderated=False),
             lambda tx: market.remove_review(tx, "m", ann.id),
             lambda tx: market.moderate_review(tx, one.id, "hidden"),
         ):

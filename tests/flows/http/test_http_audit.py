@@ -107,7 +107,7 @@ async def _market(client, database, user):
         ),
         "characters_update": ("PATCH", f"/v1/characters/{faces[0]}", {"name": "y"}, f"character:{faces[0]}"),
         "characters_remove": ("DELETE", f"/v1/characters/{faces[1]}", None, f"character:{faces[1]}"),
-        "reviews_moderate": ("POST", f"/v1/reviews/{review}/moderate", {"state": "hidden"}, f"review:{review}"),
+        "model_reviews_moderate": ("POST", f"/v1/reviews/{review}/moderate", {"state": "hidden"}, f"review:{review}"),
     }  # fmt: skip
 
 

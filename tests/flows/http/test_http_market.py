@@ -6,6 +6,7 @@ import httpx2
 
 from economy import clean
 from http_face import Client, is_problem, key, serving
+from tokenhouse.entrypoints.api.cursor import cursor_of
 
 
 @asynccontextmanager
@@ -60,6 +61,12 @@ async def test_a_list_is_searched_filtered_and_sorted(client):
         rest = (await client.get(f"/v1/models?q={word}&sort={sort}&cursor={first['next_cursor']}")).json
         assert [one["id"] for one in (*first["data"], *rest["data"])] == wanted
         assert (first["has_more"], rest["has_more"], rest["next_cursor"]) == (True, False, None)
+    for odd in (
+        '["price",1,"",2', '["price",true,"",2]', '["price",1,"\\ud800",2]', '["price",1,"\\u0000",2]', "[" * 1400,
+        '["price",1e400,"",2]', '["price",9223372036854775808,"",2]', '["name",0,"x",2]', "{}", "null",
+    ):  # fmt: skip
+        foreign = cursor_of(odd)
+        is_problem(await client.get(f"/v1/models?sort=price&cursor={foreign}"), 422, "validation_failed")
     categories = {one["category"]: one["models"] for one in (await own.get("/v1/model-categories")).json["data"]}
     assert categories[word] == 1
     await client.call("PATCH", f"/v1/models/{cheap}", {"active": False})

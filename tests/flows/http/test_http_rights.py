@@ -62,7 +62,7 @@ def picture(superuser):
 
 OPEN_TO_ALL = {
     "livez", "readyz", "metrics", "models_list", "models_get", "model_categories", "characters_get", "characters_list",
-    "reviews_of_model",
+    "model_reviews_list",
 }  # fmt: skip
 
 

@@ -34,8 +34,8 @@ async def history(economy, admin):
     await economy.model("back", other, price_credits=8)
     await refund(economy, other, "back")
     async with economy.db.transaction(PLATFORM) as tx:
-        await metering.review(tx, party(payer), "m", 4, "good", moderated=False)
-        await metering.review(tx, party(other), "m", 2, None, moderated=True)
+        await metering.review_model(tx, party(payer), "m", 4, "good", moderated=False)
+        await metering.review_model(tx, party(other), "m", 2, None, moderated=True)
     await economy.reverse(payer, reversed_.id, 10)
     whole = await economy.charge(other, model_id="m", amount=4)
     await economy.reverse(other, whole.id)

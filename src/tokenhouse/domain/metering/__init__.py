@@ -3,9 +3,9 @@
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
+from tokenhouse.domain.metering.model_reviews import review_model
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
-from tokenhouse.domain.metering.reviews import review
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
 from tokenhouse.domain.metering.verification import Proof, verify
@@ -29,7 +29,7 @@ __all__ = [
     "receipts",
     "receipts_of",
     "reverse",
-    "review",
+    "review_model",
     "settle_account",
     "statement",
     "verify",

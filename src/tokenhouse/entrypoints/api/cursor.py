@@ -1,10 +1,14 @@
 """Opaque cursors of lists: where the last page ended."""
 
-import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
-from tokenhouse.infra.kernel.errors import ValidationFailed
+from tokenhouse.infra.kernel import strict_json
+from tokenhouse.infra.kernel.errors import BadRequest, ValidationFailed
+
+T = TypeVar("T")
 
 
 def cursor_of(last: object) -> str:
@@ -18,7 +22,7 @@ def _after(cursor: str) -> str:
     except ValueError:
         version, last = "", ""
     if version != "1" or not last:
-        raise foreign()
+        raise _foreign()
     return last
 
 
@@ -29,7 +33,7 @@ def uuid_after(cursor: str | None) -> UUID | None:
     try:
         return UUID(_after(cursor))
     except ValueError:
-        raise foreign() from None
+        raise _foreign() from None
 
 
 def number_after(cursor: str | None) -> int | None:
@@ -38,18 +42,22 @@ def number_after(cursor: str | None) -> int | None:
         return None
     text = _after(cursor)
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise foreign()
+        raise _foreign()
     return int(text)
 
 
-def json_after(cursor: str) -> object:
-    """Read the cursor of a list whose pages end at a JSON value."""
+def json_after(cursor: str | None, read: Callable[[object], T | None]) -> T | None:
+    """Read the cursor of a list whose pages end at a JSON value; `read` gives None of what is none of that list."""
+    if cursor is None:
+        return None
     try:
-        return json.loads(_after(cursor))
-    except ValueError:
-        raise foreign() from None
+        found = read(strict_json.loads(_after(cursor).encode()))
+    except (ValueError, BadRequest):
+        found = None
+    if found is None:
+        raise _foreign()
+    return found
 
 
-def foreign() -> ValidationFailed:
-    """Refuse a cursor that is none of ours."""
+def _foreign() -> ValidationFailed:
     return ValidationFailed.of("cursor", "is none of ours; send a `next_cursor` as it came, or leave it out")

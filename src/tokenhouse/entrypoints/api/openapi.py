@@ -73,7 +73,8 @@ _KEYED = {
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model", "invitations_accept", "models_list", "reviews_put", "reviews_remove",
+    "compat_models", "compat_purchase_model", "invitations_accept", "models_list",
+    "model_reviews_put", "model_reviews_remove",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 

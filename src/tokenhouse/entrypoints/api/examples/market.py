@@ -18,7 +18,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "reason": "bought by mistake",
         "refunded_at": _AT,
     },
-    "Review": {
+    "ModelReview": {
         "id": "01980f7d-4a1c-7b02-9c6e-1d2e3f4a5b6c",
         "model_id": "m-1",
         "author": "6f1c0a9e2b47",

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tokenhouse.domain.catalog.types import UNITS
 from tokenhouse.domain.market.rules import credit_cost
 from tokenhouse.domain.market.types import Model, ModelChanges, Place, Sort
-from tokenhouse.entrypoints.api.cursor import cursor_of, foreign, json_after, number_after
+from tokenhouse.entrypoints.api.cursor import cursor_of, json_after, number_after
 from tokenhouse.entrypoints.api.types import MAX_CREDITS, Answer, AnyCredits, Body, Id, Name, Word
 
 _MOST = 1 << 62
@@ -230,12 +231,12 @@ def place_after(cursor: str | None, sort: Sort) -> Place | None:
     if sort == "newest":
         number = number_after(cursor)
         return None if number is None else Place(0, "", number)
-    found = None if cursor is None else json_after(cursor)
+    return json_after(cursor, partial(_place, sort))
+
+
+def _place(sort: Sort, found: object) -> Place | None:
     match found:
-        case None:
-            return None
-        case [str(of), int(rank), str(word), int(number)] if (
-            of == sort and "\0" not in word and max(abs(rank), abs(number)) < _MOST
-        ):
-            return Place(rank, word, number)
-    raise foreign()
+        case [str(of), int(rank), str(word), int(number)] if of == sort and "\0" not in word:
+            known = type(rank) is type(number) is int and max(abs(rank), abs(number)) < _MOST
+            return Place(rank, word, number) if known else None
+    return None

@@ -10,7 +10,7 @@ _Q = load_queries(__file__)
 _USED = _Q.rows("used", bool)
 
 
-async def review(tx: Tx, party: Party, model_id: str, stars: int, text: str | None, *, moderated: bool) -> Review:
+async def review_model(tx: Tx, party: Party, model_id: str, stars: int, text: str | None, *, moderated: bool) -> Review:
     """Write what an account says of a model that it used: its one review, made or changed. Needs the platform's token.
 
     Used: by a charge that counts for the model and was not reversed whole. moderated: whether a review waits for

@@ -22,7 +22,7 @@ from tokenhouse.infra.database import PLATFORM, Tx
 routes = router("Reviews")
 
 
-class ReviewBody(Body):
+class ModelReviewBody(Body):
     """What the caller says of a model."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"stars": 5, "text": "Listens well."}]})
@@ -31,7 +31,7 @@ class ReviewBody(Body):
     text: Annotated[str, Field(min_length=1, max_length=REVIEW_CHARACTERS)] | None = None
 
 
-class ReviewModerateBody(Body):
+class ModelReviewModerateBody(Body):
     """Whether everybody may see a review, and why."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"state": "hidden", "reason": "advertising"}]})
@@ -41,7 +41,7 @@ class ReviewModerateBody(Body):
     """Why, for the records."""
 
 
-class ReviewOut(Answer):
+class ModelReviewOut(Answer):
     """What somebody says of a model."""
 
     id: str
@@ -74,11 +74,11 @@ def _review_json(review: Review) -> dict[str, Any]:
 
 @routes.put(
     "/v1/models/{model_id}/review",
-    operation_id="reviews_put",
+    operation_id="model_reviews_put",
     summary="Review a model",
-    responses={**found(ReviewOut, description="Written."), **WRITE},
+    responses={**found(ModelReviewOut, description="Written."), **WRITE},
 )
-async def reviews_put(call: TheCall, model_id: str, body: ReviewBody) -> Response:
+async def model_reviews_put(call: TheCall, model_id: str, body: ModelReviewBody) -> Response:
     """Say what the caller, or whom a platform key names by X-User-ID, thinks of a model that they used.
 
     Each account has one review of a model; another PUT replaces it. Owners and creators have none.
@@ -87,7 +87,7 @@ async def reviews_put(call: TheCall, model_id: str, body: ReviewBody) -> Respons
     call.require("market:write")
 
     async def write(tx: Tx) -> Review:
-        return await metering.review(
+        return await metering.review_model(
             tx, party, known(model_id), body.stars, body.text, moderated=call.runtime.moderated_reviews
         )
 
@@ -96,13 +96,13 @@ async def reviews_put(call: TheCall, model_id: str, body: ReviewBody) -> Respons
 
 @routes.delete(
     "/v1/models/{model_id}/review",
-    operation_id="reviews_remove",
+    operation_id="model_reviews_remove",
     summary="Take one's review away",
     status_code=204,
     response_class=Response,
     responses={204: {"description": "It is gone."}, **refusals(400), **READ},
 )
-async def reviews_remove(call: TheCall, model_id: str) -> Response:
+async def model_reviews_remove(call: TheCall, model_id: str) -> Response:
     """Take away what the caller, or whom a platform key names by X-User-ID, said of a model."""
     account = await call.caller()
     call.require("market:write")
@@ -113,11 +113,11 @@ async def reviews_remove(call: TheCall, model_id: str) -> Response:
 
 @routes.get(
     "/v1/models/{model_id}/reviews",
-    operation_id="reviews_of_model",
+    operation_id="model_reviews_list",
     summary="List a model's reviews",
-    responses={**found(ReviewOut, listed=True), **LIST},
+    responses={**found(ModelReviewOut, listed=True), **LIST},
 )
-async def reviews_of_model(
+async def model_reviews_list(
     call: TheCall,
     model_id: str,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -133,11 +133,11 @@ async def reviews_of_model(
 
 @routes.get(
     "/v1/reviews",
-    operation_id="reviews_list",
+    operation_id="model_reviews_queue",
     summary="List reviews",
-    responses={**found(ReviewOut, listed=True), **LIST},
+    responses={**found(ModelReviewOut, listed=True), **LIST},
 )
-async def reviews_list(
+async def model_reviews_queue(
     call: TheCall,
     state: Annotated[ReviewState | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -153,11 +153,11 @@ async def reviews_list(
 
 @routes.post(
     "/v1/reviews/{review_id}/moderate",
-    operation_id="reviews_moderate",
+    operation_id="model_reviews_moderate",
     summary="Publish or hide a review",
-    responses={**found(ReviewOut, description="Moderated."), **WRITE},
+    responses={**found(ModelReviewOut, description="Moderated."), **WRITE},
 )
-async def reviews_moderate(call: TheCall, review_id: str, body: ReviewModerateBody) -> Response:
+async def model_reviews_moderate(call: TheCall, review_id: str, body: ModelReviewModerateBody) -> Response:
     """Publish or hide a review; the model's rating changes with it. For platform keys and admins."""
     call.require_admin()
     number = uuid_of(review_id, "review")
