@@ -99,6 +99,8 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         hold_ttl_seconds=settings.hold_ttl_seconds,
         payouts=settings.payout_terms,
         sealer=_sealer(settings),
+        creator_models=settings.creator_models == "approval",
+        moderated_reviews=settings.reviews == "moderated",
         live=settings.production,
         ready=_ready(database, booted),
         metrics_public=settings.metrics_public,

@@ -120,6 +120,10 @@ class Settings(BaseSettings):
     """Whether a payout must be approved, by somebody else than who requested it, before it is sent."""
     payout_minimum_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)] = Decimal(0)
     """The least that is paid out at once."""
+    creator_models: Literal["off", "approval"] = "off"
+    """Whether users may submit models of their own, which an admin then approves."""
+    reviews: Literal["open", "moderated"] = "open"
+    """Whether reviews of models are published at once, or wait for a moderator."""
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024

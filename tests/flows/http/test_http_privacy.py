@@ -59,7 +59,13 @@ async def life(client, shared_database):
     await client.must(f"/v1/accounts/{person}/grants", grant, idem=f"grant-{canary}")
     model = await client.model(owner=person, creator_id=person, creator_share_bps=1000, price_credits=5)
     spent = {"amount": 7, "metadata": note, "user_id": person}
-    charge = await client.must("/v1/charges", {"account_id": person, **spent}, idem=f"order-{canary}")
+    liked = await client.model(owner=await client.account("maker"))
+    using = {"account_id": person, "model_id": liked, **spent}
+    charge = await client.must("/v1/charges", using, idem=f"order-{canary}")
+    review = {"stars": 5, "text": f"{canary} likes it"}
+    assert (await client.call("PUT", f"/v1/models/{liked}/review", review, user=person)).status == 200
+    await client.must(f"/v1/models/{await client.model(owner=person, price_credits=1)}/refund",
+                      {"account_id": person, "reason": f"{canary} changed their mind"})  # fmt: skip
     shared = await client.must("/v1/charges", {"account_id": org, "operation": "forecast", "user_id": person,
                                                "metadata": note})  # fmt: skip
     await client.must(f"/v1/charges/{charge['id']}/reverse", {"amount": 2, "reason": f"{canary} complained"})
@@ -73,6 +79,7 @@ async def life(client, shared_database):
     assert {one["account_id"] for one in earned["earnings"]} == {person}
     return {
         "canary": canary, "person": person, "org": org, "other": other, "own": own, "model": model, "charge": charge,
+        "liked": liked,
         "hold": hold, "earned": earned, "email": body["email"], "guest": guest, "club": club,
         "session": {"Cookie": f"tokenhouse={token}"},
     }  # fmt: skip
@@ -100,6 +107,9 @@ async def test_all_that_is_kept_is_given_out(client, life):
     assert {(one["model_id"], one["relation"]) for one in told["models"]} == {
         (life["model"], "owner"), (life["model"], "creator"),
     }  # fmt: skip
+    assert [(one["model_id"], one["stars"], one["text"]) for one in told["reviews"]] == [
+        (life["liked"], 5, f"{life['canary']} likes it"),
+    ]  # fmt: skip
     charges = (await life["own"].get(told["charges"]["href"])).json["data"]
     assert told["charges"]["count"] == len(charges) == 1
     assert charges[0]["metadata"] == {"note": f"{life['canary']} said so"}
@@ -182,6 +192,10 @@ async def test_an_erased_person_stands_nowhere(client, life, superuser, shared_d
     assert (captured["account_id"], captured["user_id"]) == (opaque, None)
     async with Database(shared_database.app_conninfo, shared_database.signer) as database:
         await clean(database)
+
+    (review,) = (await client.get(f"/v1/models/{life['liked']}/reviews")).json["data"]
+    assert (review["stars"], review["text"], review["account_id"]) == (5, None, opaque)
+    assert (await client.get(f"/v1/models/{life['liked']}")).json["rating"] == 5
 
     # The id is free, and who takes it is somebody else.
     await client.must("/v1/accounts", {"id": person, "kind": "user", "name": "x"})

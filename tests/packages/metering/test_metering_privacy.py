@@ -108,7 +108,7 @@ async def test_every_earner_knows_a_payer_by_another_name(economy):
     earners = [await economy.account(name) for name in ("ann", "bob")]
     payers = [await economy.account(name, plan="small") for name in ("eve", "kim")]
     for one in earners:
-        await economy.model(f"of-{one.external_id}", earner)
+        await economy.model(f"of-{one.external_id}", one)
     for _ in range(2):
         for payer in payers:
             for one in earners:

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from tokenhouse.domain import access, payouts, wallets
+from tokenhouse.domain import access, market, payouts, wallets
 from tokenhouse.domain.access.acts import KeptAct
 from tokenhouse.domain.access.rules import opaque_id
 from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, InvitedTo, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
+from tokenhouse.domain.market.types import Review
 from tokenhouse.domain.metering.statements import Statement, statement
 from tokenhouse.domain.payouts.types import MethodSet, Schedule
 from tokenhouse.domain.wallets.types import Enrolment, GrantView, WalletView
@@ -65,6 +66,7 @@ class Kept:
     wallets: list[WalletView]
     grants: list[GrantView]
     models: list[Owned]
+    reviews: list[Review]
     charges: Charges
     said: list[Said]
     named_by_others: int
@@ -84,6 +86,7 @@ _NAMED_BY_OTHERS = _Q.rows("named_by_others", int)
 
 _REFUSED = "TH409"
 _GRANTS_AT_ONCE = 1000
+_REVIEWS_AT_MOST = 100_000
 
 
 async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int) -> Kept:
@@ -112,6 +115,7 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
         wallets=(await wallets.wallets_of(tx, catalog, party))[0],
         grants=grants,
         models=await tx.all(_MODELS_OF, account_id=account.id),
+        reviews=await market.list_reviews(tx, account_id=account.id, most=_REVIEWS_AT_MOST),
         charges=await tx.one(_CHARGES_OF, bucket=account.bucket, account_id=account.id),
         said=await tx.all(_SAID_OF, bucket=account.bucket, account_id=account.id),
         named_by_others=await tx.one(_NAMED_BY_OTHERS, account_id=account.id, name=account.external_id),

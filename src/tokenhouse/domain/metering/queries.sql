@@ -176,6 +176,18 @@ UNION ALL
 SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.creator_id = %(account_id)s::bigint
 ORDER BY since, model_id;
 
+-- used : bool
+-- Whether a use of a model by this account counts for it, and was not reversed whole.
+SELECT count(*) > 0 AS used
+FROM (
+  SELECT u.id
+  FROM metering.usage AS u
+  LEFT JOIN metering.reversal AS r ON r.bucket = u.bucket AND r.usage_id = u.id AND r.whole
+  WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint
+    AND u.model_id = %(model_id)s::bigint AND u.counted AND r.id IS NULL
+  LIMIT 1
+) AS x;
+
 -- said_of : Said*
 -- What an app wrote of an account elsewhere than on its charges: reasons of reversals, reports of uses, holds that ended
 -- without a charge or are open.

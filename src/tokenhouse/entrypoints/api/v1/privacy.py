@@ -11,6 +11,7 @@ from tokenhouse.domain import access, alerts, insights, metering
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import Account, Credential
 from tokenhouse.domain.alerts.types import Waiting
+from tokenhouse.domain.market.types import Review
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, router
@@ -96,6 +97,17 @@ class ExportedModelOut(Answer):
     since: datetime
 
 
+class ExportedReviewOut(Answer):
+    """What the account said of a model."""
+
+    model_id: str
+    stars: int
+    text: str | None
+    state: str
+    created_at: datetime
+    updated_at: datetime
+
+
 class ExportedChargesOut(Answer):
     """How many charges there are, and where they are read, with all that the app wrote into them."""
 
@@ -175,6 +187,7 @@ class ExportOut(Answer):
     wallets: list[ExportedWalletOut]
     grants: list[GrantRowOut]
     models: list[ExportedModelOut]
+    reviews: list[ExportedReviewOut]
     charges: ExportedChargesOut
     said: list[ExportedSaidOut]
     named_by_others: int = Field(description="How many uses of other accounts name this one as their user.")
@@ -217,8 +230,7 @@ def _letter_json(letter: Waiting) -> dict[str, Any]:
 
 
 def _exported(kept: Kept) -> dict[str, Any]:
-    account, sums = kept.account, kept.earnings
-    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    account = kept.account
     return {
         "account": {
             "id": account.external_id,
@@ -251,17 +263,14 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.grants
         ],
         "models": [{"model_id": one.model_id, "relation": one.relation, "since": one.since} for one in kept.models],
+        "reviews": [_review(one) for one in kept.reviews],
         "charges": {
             "count": kept.charges.count,
             "first_at": kept.charges.first_at,
             "last_at": kept.charges.last_at,
             "href": f"/v1/charges?account_id={account.external_id}",
         },
-        "earnings": {
-            **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
-            **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
-            "href": f"/v1/earnings?account_id={account.external_id}",
-        },
+        "earnings": _earned(kept),
         "said": [{"kind": one.kind, "id": str(one.id), "at": one.at, "words": one.words} for one in kept.said],
         "named_by_others": kept.named_by_others,
         "invitations": [
@@ -274,14 +283,39 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.invitations
         ],
         "acts": [asdict(one) for one in kept.acts],
-        "payouts": {
-            "method": kept.paid_by.kind if kept.paid_by else None,
-            "hint": kept.paid_by.hint if kept.paid_by else None,
-            "every": kept.schedule.every if kept.schedule else None,
-            "day": kept.schedule.day or None if kept.schedule else None,
-            "minimum_nano_usd": kept.schedule.minimum if kept.schedule else None,
-            "href": f"/v1/payouts?account_id={account.external_id}",
-        },
+        "payouts": _paid(kept),
+    }
+
+
+def _earned(kept: Kept) -> dict[str, Any]:
+    sums = kept.earnings
+    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    return {
+        **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
+        **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
+        "href": f"/v1/earnings?account_id={kept.account.external_id}",
+    }
+
+
+def _review(one: Review) -> dict[str, Any]:
+    return {
+        "model_id": one.model_id,
+        "stars": one.stars,
+        "text": one.text,
+        "state": one.state,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+    }
+
+
+def _paid(kept: Kept) -> dict[str, Any]:
+    return {
+        "method": kept.paid_by.kind if kept.paid_by else None,
+        "hint": kept.paid_by.hint if kept.paid_by else None,
+        "every": kept.schedule.every if kept.schedule else None,
+        "day": kept.schedule.day or None if kept.schedule else None,
+        "minimum_nano_usd": kept.schedule.minimum if kept.schedule else None,
+        "href": f"/v1/payouts?account_id={kept.account.external_id}",
     }
 
 

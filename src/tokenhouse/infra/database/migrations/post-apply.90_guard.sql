@@ -32,6 +32,8 @@ begin
       ('market.model', '(select access.scope()) is not null'),
       ('market.pricing', '(select access.scope()) is not null'),
       ('market.character', '(select access.scope()) is not null'),
+      ('market.rating', '(select access.scope()) is not null'),
+      ('market.review', 'account_id = any ((select access.scope())::bigint[])'),
       ('market.ownership', 'account_id = any ((select access.scope())::bigint[])'),
       ('earnings.standing', 'false'),
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
