@@ -112,9 +112,13 @@ ORDER BY min(t.leg) FILTER (WHERE t.kind <> 'reversal');
 -- use_of : Use
 -- What a charge was, as its reversal needs it. Locks nothing: it never changes.
 SELECT u.asset_id::integer AS asset_id, u.kind, u.amount, u.credits, u.nanos, u.counted, u.model_id, u.earners,
-       metering.earned_by(u.bucket, u.id) AS earned, u.user_label
+       u.user_label
 FROM metering.usage AS u
 WHERE u.bucket = %(bucket)s::smallint AND u.id = %(usage)s::uuid AND u.account_id = %(account_id)s::bigint;
+
+-- earned_now : list
+-- What a charge earned whom.
+SELECT metering.earned_by(%(bucket)s::smallint, %(usage)s::uuid) AS earned;
 
 -- lock_standing : nothing
 SELECT earnings.lock_standings(%(bucket)s::smallint, %(models)s::bigint[]);
@@ -134,7 +138,8 @@ SELECT ledger.bring_forward(%(bucket)s::smallint, %(owner)s::bigint, %(asset)s::
 
 -- accruals : Accrual*
 -- What an earner was credited, newest first.
-SELECT a.id, a.kind, a.charge_id, a.model_id, a.usage_type, a.user_id, a.credits, a.nanos, a.occurred_at, a.created_at
+SELECT a.id, a.kind, a.charge_id, a.model_id, a.usage_type, a.user_id, a.credits, a.nanos, a.note, a.occurred_at,
+       a.created_at
 FROM metering.accruals_of(%(earner_id)s::bigint, %(before)s::uuid, %(most)s::integer) AS a;
 
 -- maturing : int
@@ -175,3 +180,19 @@ WHERE o.account_id = %(account_id)s::bigint AND o.ended_at IS NULL
 UNION ALL
 SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.creator_id = %(account_id)s::bigint
 ORDER BY since, model_id;
+
+-- maturing_by_bucket : Maturing*
+-- What of an earner's balance is not payable yet, bucket by bucket.
+SELECT m.bucket::integer AS bucket, m.nanos
+FROM metering.maturing_by_bucket(
+  %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid
+) AS m;
+
+-- earned_for_goal : EarnedSums
+-- What an earner earned since a goal began; and in the days that its forecast looks at.
+SELECT metering.earned_between(%(earner_id)s::bigint, %(model_id)s::bigint, %(since)s::timestamptz,
+                               %(until)s::timestamptz) AS earned,
+       metering.earned_between(%(earner_id)s::bigint, %(model_id)s::bigint, %(recent)s::timestamptz,
+                               %(now)s::timestamptz) AS recent,
+       metering.earned_between(%(earner_id)s::bigint, %(model_id)s::bigint, %(recent)s::timestamptz,
+                               %(older)s::timestamptz) AS older;

@@ -31,9 +31,10 @@ _Q = load_queries(__file__)
 _USE_OF = _Q.rows("use_of", Use)
 _REVERSED = _Q.rows("reversed", Reversed)
 _BURNED = _Q.rows("burned", LotBurned)
-_LOCK_STANDING = _Q.nothing("lock_standing")
-_LOCKED_EARNERS = _Q.rows("locked_earners", EarnerColumns)
+LOCK_STANDING = _Q.nothing("lock_standing")
+LOCKED_EARNERS = _Q.rows("locked_earners", EarnerColumns)
 _RECORD_REVERSAL = _Q.nothing("record_reversal")
+_EARNED_NOW = _Q.rows("earned_now", list)
 _BRING_FORWARD = _Q.nothing("bring_forward")
 
 
@@ -117,7 +118,7 @@ async def _reverse(
     whole = before + amount == use.amount
     posting = MeteringPosting(party.bucket)
     await _give_credits(tx, posting, entry, usage_id, use, wallet, amount)
-    taken = await _take_earnings(tx, posting, entry, use, before, amount, whole=whole)
+    taken = await _take_earnings(tx, posting, entry, usage_id, use, before, amount, whole=whole)
     at = await ledger.now(tx)
     nanos = sum(one.taken for one in taken)
     lost = sum(one.lost for one in taken)
@@ -187,18 +188,20 @@ async def _give_credits(
 
 
 async def _take_earnings(
-    tx: Tx, posting: MeteringPosting, entry: str, use: Use, before: int, amount: int, *, whole: bool
+    tx: Tx, posting: MeteringPosting, entry: str, usage_id: UUID, use: Use, before: int, amount: int, *, whole: bool
 ) -> list[TakenBack]:
     """Take earnings back and correct the model's figures. Locks as the charge path does: model, then earners."""
     if use.model_id is None or not use.counted:
         return []
     earners = use.earners or []
-    await tx.run(_LOCK_STANDING, bucket=posting.bucket, models=arrays.ints([use.model_id]))
-    locked = await tx.one(_LOCKED_EARNERS, bucket=posting.bucket, owners=arrays.ints(earners))
+    await tx.run(LOCK_STANDING, bucket=posting.bucket, models=arrays.ints([use.model_id]))
+    locked = await tx.one(LOCKED_EARNERS, bucket=posting.bucket, owners=arrays.ints(earners))
     owners = locked.owners or []
     accounts = dict(zip(owners, locked.accounts or [], strict=True))
     balances = dict(zip(owners, locked.balances or [], strict=True))
-    earned: dict[int, int] = {earner: nanos for earner, nanos in use.earned or ()}  # noqa: C416 - typed pairs
+    # Read under the locks: a review may have rejected the use meanwhile.
+    now = await tx.one(_EARNED_NOW, bucket=posting.bucket, usage=usage_id)
+    earned: dict[int, int] = {earner: nanos for earner, nanos in now or ()}  # noqa: C416 - typed pairs
     taken = take_back(earned, use.amount, before, before + amount, balances)
     by_earner = {one.earner: one.taken for one in taken}
     uses = -1 if whole else 0

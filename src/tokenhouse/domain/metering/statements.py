@@ -22,19 +22,21 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Accrual:
-    """What one use earned, or (kind `reversal`) what its reversal took back, below zero then.
+    """What one use earned, or (below zero) what its reversal or rejection took back; or an adjustment, a bonus.
 
-    charge_id: the use's; user_id: a pseudonym of who paid, the same each time for this earner.
+    charge_id: the use's, None where it is for none; user_id: a pseudonym of who paid, the same each time for this
+    earner. note: the reason of an adjustment, the rule of a bonus.
     """
 
     id: UUID
-    kind: Literal["earning", "reversal"]
-    charge_id: UUID
-    model_id: str
-    usage_type: str
-    user_id: str
+    kind: Literal["earning", "reversal", "rejection", "adjustment", "bonus"]
+    charge_id: UUID | None
+    model_id: str | None
+    usage_type: str | None
+    user_id: str | None
     credits: int
     nanos: int
+    note: str | None
     occurred_at: datetime
     created_at: datetime
 

@@ -35,8 +35,11 @@ begin
       ('market.ownership', 'account_id = any ((select access.scope())::bigint[])'),
       ('earnings.standing', 'false'),
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
+      ('earnings.adjustment', 'account_id = any ((select access.scope())::bigint[])'),
+      ('earnings.goal', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
+      ('metering.review', 'false'),
       ('alerts.mail', 'false')
     ) policy (name, sees)
   loop
