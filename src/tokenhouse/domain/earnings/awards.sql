@@ -66,27 +66,32 @@ ORDER BY s.earner_id
 LIMIT %(most)s::integer;
 
 -- sold_models : BonusDue*
--- Models that somebody else than their creator bought for credits, whose bonus is not paid.
-SELECT DISTINCT 'model ' || m.id AS subject, m.creator_id AS account_id, m.id AS model_id
+-- Models that others than their creator bought for credits so often (a first sale: once), whose bonus is not paid.
+SELECT 'model ' || m.id AS subject, m.creator_id AS account_id, m.id AS model_id
 FROM market.ownership AS o
 JOIN market.model AS m ON m.id = o.model_id
 WHERE o.ended_at IS NULL AND o.price_credits > 0 AND o.account_id <> m.creator_id
   AND NOT EXISTS (
     SELECT 1 FROM earnings.adjustment AS a WHERE a.rule = %(rule)s::text AND a.subject = 'model ' || m.id
   )
+GROUP BY m.id
+HAVING count(*) >= %(threshold)s::bigint
 ORDER BY m.id
 LIMIT %(most)s::integer;
 
 -- sellers : BonusDue*
--- The same by creator: whoever sold any model.
-SELECT DISTINCT ON (m.creator_id) 'creator ' || m.creator_id AS subject, m.creator_id AS account_id, m.id AS model_id
+-- The same by creator: whoever sold any model; the one sold first.
+SELECT 'creator ' || m.creator_id AS subject, m.creator_id AS account_id,
+       (array_agg(m.id ORDER BY o.id))[1] AS model_id
 FROM market.ownership AS o
 JOIN market.model AS m ON m.id = o.model_id
 WHERE o.ended_at IS NULL AND o.price_credits > 0 AND o.account_id <> m.creator_id
   AND NOT EXISTS (
     SELECT 1 FROM earnings.adjustment AS a WHERE a.rule = %(rule)s::text AND a.subject = 'creator ' || m.creator_id
   )
-ORDER BY m.creator_id, o.id
+GROUP BY m.creator_id
+HAVING count(*) >= %(threshold)s::bigint
+ORDER BY m.creator_id
 LIMIT %(most)s::integer;
 
 -- spenders : BonusDue*
