@@ -120,7 +120,7 @@ async def open_reviews(database: Database, limits: Thresholds) -> int:
                 earners=arrays.ints(pair.earners),
                 uses=pair.uses,
                 nanos=pair.nanos,
-                reasons=reasons,
+                reasons=json.dumps(reasons),
             )
     return opened
 

@@ -1,6 +1,6 @@
 -- used_pairs : Pair*
--- What each payer used of each model from a moment on, uses that were reviewed before left out; the few that are too few
--- too. A minute is the unit that is counted in.
+-- What each payer used of each model from a moment on, and what of the model was used beside what was reviewed of this
+-- payer; those with too few uses are left out. A minute is the unit that is counted in.
 WITH reviewed AS (
   SELECT v.bucket, v.account_id, v.model_id, max(v.until) AS ends FROM metering.review AS v
   WHERE v.until > %(since)s::timestamptz
@@ -18,7 +18,7 @@ WITH reviewed AS (
 ), pairs AS (
   SELECT m.bucket, m.account_id, m.model_id, greatest(m.ends, %(since)s::timestamptz) AS since,
          sum(m.uses)::bigint AS uses, coalesce(sum(m.nanos), 0)::bigint AS nanos,
-         (sum(sum(m.every_use)) OVER (PARTITION BY m.model_id))::bigint AS model_uses,
+         (sum(sum(m.every_use)) OVER (PARTITION BY m.model_id) - sum(m.every_use - m.uses))::bigint AS model_uses,
          count(*) FILTER (WHERE m.uses > %(per_minute)s::bigint) AS busy_minutes,
          coalesce(sum(m.uses) FILTER (
            WHERE extract(HOUR FROM m.minute AT TIME ZONE a.time_zone) >= %(night_from)s::integer
