@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,10 @@ from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
 from tokenhouse.infra.kernel import collector
 from tokenhouse.infra.kernel.errors import TokenhouseError, Unavailable
+from tokenhouse.infra.kernel.sealing import Sealer
 from tokenhouse.infra.telemetry import logs
 from tokenhouse.infra.telemetry.metrics import Metrics
-from tokenhouse.settings import OidcProvider, Settings, load_settings
+from tokenhouse.settings import OidcProvider, Settings, SettingsError, load_settings, seal_keys
 
 _READY_SECONDS = 2.0
 _CATALOG_SECONDS = 5.0
@@ -93,7 +95,8 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         upgrade_url=settings.upgrade_url,
         public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
-        maturity_days=settings.earnings_maturity_days,
+        payouts=settings.payout_terms,
+        sealer=_sealer(settings),
         live=settings.production,
         ready=_ready(database, booted),
         metrics_public=settings.metrics_public,
@@ -110,6 +113,19 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
     pages.mount(app, _site(settings, runtime, cookie))
     # Traced, every request goes through the framework, which makes the spans.
     return Gate(runtime, app, {} if traced["tracing"] else fast.routes())
+
+
+def _sealer(settings: Settings) -> Callable[[], Sealer]:
+    """Make what gives the sealer, once it is needed. Unavailable: the settings have no keys."""
+
+    @cache
+    def sealer() -> Sealer:
+        try:
+            return Sealer(seal_keys(settings))
+        except SettingsError as error:
+            raise Unavailable(f"Secrets cannot be sealed. {error}", retry_after=60) from None
+
+    return sealer
 
 
 def _ready(database: Database, booted: Booted) -> Callable[[], Awaitable[None]]:

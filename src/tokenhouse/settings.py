@@ -8,6 +8,7 @@ import ipaddress
 import os
 import tomllib
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -30,10 +31,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tokenhouse.infra.kernel.money import nanos_of_decimal
 from tokenhouse.infra.kernel.sealing import SealKey, new_key, parse_keys
 
 if TYPE_CHECKING:
     from tokenhouse.domain.alerts.types import Setup
+    from tokenhouse.domain.payouts.types import Terms
 
 PREFIX = "TOKENHOUSE_"
 CONFIG_VARIABLE = "TOKENHOUSE_CONFIG"
@@ -113,6 +116,10 @@ class Settings(BaseSettings):
     upgrade_url: Annotated[str, Field(min_length=1)] = "/plans"
 
     earnings_maturity_days: Annotated[int, Field(ge=0, le=3650)] = 14
+    payout_approval: Literal["none", "required"] = "none"
+    """Whether a payout must be approved, by somebody else than who requested it, before it is sent."""
+    payout_minimum_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)] = Decimal(0)
+    """The least that is paid out at once."""
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024
@@ -248,6 +255,17 @@ class Settings(BaseSettings):
             mail_url=self.mail_url.get_secret_value() if self.mail_url else None,
             mail_from=self.mail_from or "Tokenhouse <tokenhouse@localhost>",
             folder=None if self.production else self.data_dir.absolute() / "mail",
+        )
+
+    @property
+    def payout_terms(self) -> "Terms":
+        """What holds for payouts."""
+        from tokenhouse.domain.payouts.types import Terms  # noqa: PLC0415 - the same
+
+        return Terms(
+            maturity_days=self.earnings_maturity_days,
+            approval=self.payout_approval == "required",
+            minimum=nanos_of_decimal(self.payout_minimum_usd),
         )
 
     @property

@@ -12,6 +12,7 @@ from tokenhouse.domain.metering.reviews import ReviewRow, clear, find_review, op
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
 from tokenhouse.domain.metering.verification import Proof, verify
+from tokenhouse.domain.metering.withdrawals import run_schedules, withdraw
 
 __all__ = [
     "LANES",
@@ -41,7 +42,9 @@ __all__ = [
     "reject",
     "reverse",
     "reviews",
+    "run_schedules",
     "settle_account",
     "statement",
     "verify",
+    "withdraw",
 ]

@@ -2,28 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from tokenhouse.domain import earnings, ledger, market
 from tokenhouse.domain.earnings.types import Award, Owed
 from tokenhouse.domain.ledger.rules import refuse_other
 from tokenhouse.domain.ledger.types import Command
-from tokenhouse.infra.database import Tx, load_queries
+from tokenhouse.domain.metering import withdrawals
+from tokenhouse.infra.database import Tx
 from tokenhouse.infra.kernel.errors import InsufficientEarnings, UnknownReference
 from tokenhouse.infra.kernel.ids import new_id
 from tokenhouse.infra.kernel.money import usd_said, usd_text
-
-
-@dataclass(frozen=True, slots=True)
-class Maturing:
-    """Nano-dollars of an earner that are not payable yet, in one bucket."""
-
-    bucket: int
-    nanos: int
-
-
-_Q = load_queries(__file__)
-MATURING_BY_BUCKET = _Q.rows("maturing_by_bucket", Maturing)
 
 
 async def adjust(
@@ -48,8 +36,8 @@ async def adjust(
         number = model.id
     moves = {party.bucket: nanos}
     if nanos < 0:
-        maturing = await tx.all(MATURING_BY_BUCKET, earner_id=party.id, days=maturity_days, bucket=None, beside=None)
-        moves = take_payable(-nanos, owed, {one.bucket: one.nanos for one in maturing}, first=party.bucket)
+        maturing = await withdrawals.maturing_by_bucket(tx, party.id, maturity_days)
+        moves = take_payable(-nanos, owed, maturing, first=party.bucket)
     entry, at = new_id(), await ledger.now(tx)
     answer: dict[str, object] = {
         "id": entry,

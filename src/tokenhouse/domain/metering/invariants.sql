@@ -15,11 +15,13 @@ FULL JOIN (
 WHERE coalesce(a.balance, 0) <> coalesce(t.sum, 0);
 
 -- platform_accounts : Difference*
--- The platform's side of a transfer is one of its accounts for that asset; the other side is somebody's.
+-- The platform's side of a transfer is one of its accounts for that asset; the other side is somebody's, but for money
+-- that is sent away.
 SELECT concat_ws(' ', 'transfer', x.entry_id, 'leg', x.leg) AS subject,
        concat_ws(' to ', x.debit_id, x.credit_id) AS recorded, concat('asset ', x.asset_id) AS derived
 FROM ledger.transfer AS x
-WHERE (x.debit_id > 0) = (x.credit_id > 0) OR -least(x.debit_id, x.credit_id) / 16 <> x.asset_id;
+WHERE ((x.debit_id > 0) = (x.credit_id > 0)) IS DISTINCT FROM (x.kind = 'payout_paid')
+   OR -least(x.debit_id, x.credit_id) / 16 <> x.asset_id;
 
 -- transfers_have_entries : Difference*
 -- Every transfer belongs to a recorded command.
@@ -246,7 +248,9 @@ FROM (
            + coalesce(sum(CASE WHEN t.credit_id > 0 THEN t.amount ELSE -t.amount END)
                       FILTER (WHERE t.kind IN ('adjustment', 'bonus')), 0) AS issued,
          coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('charge', 'capture', 'purchase')), 0)
-           - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'reversal' AND t.asset_id > 0), 0) AS spent,
+           - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'reversal' AND t.asset_id > 0), 0)
+           + coalesce(sum(t.amount) FILTER (WHERE t.kind = 'payout'), 0)
+           - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'payout_back'), 0) AS spent,
          coalesce(sum(t.amount) FILTER (WHERE t.kind = 'lapse'), 0) AS lapsed
   FROM ledger.asset AS x
   LEFT JOIN ledger.transfer AS t ON t.asset_id = x.id

@@ -49,7 +49,8 @@ class Thresholds(NamedTuple):
 class Pair:
     """What one payer used of one model in a day, beside reviews there were; since: from when it was looked at.
 
-    model_uses: everybody's, these included. busy_minutes: with more uses than a minute may have. earners: whose uses they counted as.
+    model_uses: everybody's, these included. busy_minutes: with more uses than a minute may have. earners: whose uses
+    they counted as.
     """
 
     bucket: int

@@ -182,11 +182,10 @@ SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.cre
 ORDER BY since, model_id;
 
 -- maturing_by_bucket : Maturing*
--- What of an earner's balance is not payable yet, bucket by bucket.
+-- The same by bucket, or of one bucket, with one charge left out: what others' uses may still take back.
 SELECT m.bucket::integer AS bucket, m.nanos
 FROM metering.maturing_by_bucket(
-  %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid
-) AS m;
+  %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid) AS m;
 
 -- earned_for_goal : EarnedSums
 -- What an earner earned since a goal began; and in the days that its forecast looks at.

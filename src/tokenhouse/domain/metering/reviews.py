@@ -11,8 +11,7 @@ from tokenhouse.domain import ledger
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
 from tokenhouse.domain.ledger.types import OWN_ACT, Command, EntryRow, LegRow
-from tokenhouse.domain.metering import service
-from tokenhouse.domain.metering.adjustments import MATURING_BY_BUCKET
+from tokenhouse.domain.metering import service, withdrawals
 from tokenhouse.domain.metering.oddity import NIGHT_HOURS, PUBLIC_MAIL, Link, Pair, Thresholds, odd_uses
 from tokenhouse.domain.metering.reversals import LOCK_STANDING, LOCKED_EARNERS
 from tokenhouse.domain.metering.types import MeteringPosting
@@ -223,11 +222,9 @@ async def _free(
         due[one.earner_id] = due.get(one.earner_id, 0) + one.nanos
     free = {}
     for earner, nanos in due.items():
-        (maturing,) = await tx.all(
-            MATURING_BY_BUCKET, earner_id=earner, days=maturity_days, bucket=review.bucket, beside=None
-        )
+        maturing = await withdrawals.maturing_by_bucket(tx, earner, maturity_days, bucket=review.bucket)
         # All that is under review is in there.
-        free[earner] = balances.get(earner, 0) - max(0, maturing.nanos - nanos)
+        free[earner] = balances.get(earner, 0) - max(0, maturing.get(review.bucket, 0) - nanos)
     return free
 
 

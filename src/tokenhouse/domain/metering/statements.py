@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from tokenhouse.domain import earnings
+from tokenhouse.domain import earnings, payouts
 from tokenhouse.infra.database import Tx, load_queries
 
 
@@ -48,9 +48,10 @@ _MATURING = _Q.rows("maturing", int)
 
 async def statement(tx: Tx, earner_id: int, maturity_days: int) -> Statement:
     """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened."""
-    accrued = await earnings.accrued(tx, earner_id)
-    maturing = min(accrued, await tx.one(_MATURING, earner_id=earner_id, days=maturity_days))
-    return Statement(accrued, maturing, accrued - maturing, in_payout=0, paid=0)
+    owed = await earnings.accrued(tx, earner_id)
+    maturing = min(owed, await tx.one(_MATURING, earner_id=earner_id, days=maturity_days))
+    out = await payouts.sums(tx, earner_id)
+    return Statement(owed + out.in_payout + out.paid, maturing, owed - maturing, out.in_payout, out.paid)
 
 
 async def accruals(tx: Tx, earner_id: int, *, before: UUID | None = None, most: int = 100) -> list[Accrual]:

@@ -22,6 +22,13 @@ CODES: dict[str, tuple[int, str, str]] = {
         "The credits do not suffice. Nothing was taken. The key is not used up.",
         "See required, available and upgrade_url.",
     ),
+    "payout_state": (409, "The payout is in another state than that asks for.", "Look at `state`, then decide."),
+    "payout_method_missing": (
+        409,
+        "The account has not said how it is paid by this method.",
+        "PUT /v1/accounts/{id}/payout-method, or pay by hand: method `manual`.",
+    ),
+    "approver_is_requester": (403, "Who approves requested it.", "Let another person approve."),
     "insufficient_earnings": (402, "The payout is over what is payable.", "Ask for less, or wait until more matured."),
     "forbidden": (403, "The right account, without the scope or the role.", "Use a key that has it."),
     "cross_site": (

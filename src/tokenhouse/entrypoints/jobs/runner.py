@@ -13,7 +13,8 @@ from tokenhouse.infra.database import Database
 from tokenhouse.infra.database.boot import prepare
 from tokenhouse.infra.database.exclusive import exclusive
 from tokenhouse.infra.kernel.errors import Unavailable
-from tokenhouse.settings import Settings
+from tokenhouse.infra.kernel.sealing import Sealer
+from tokenhouse.settings import Settings, seal_keys
 
 log = structlog.get_logger("tokenhouse.jobs")
 
@@ -33,7 +34,13 @@ async def run(settings: Settings) -> None:
             max_size=_CONNECTIONS_A_TASK * len(TASKS),
             name="tokenhouse jobs",
         ) as database:
-            context = Context(database, ended.is_set, mail=alerts.outlet_of("mail", settings.channels))
+            context = Context(
+                database,
+                ended.is_set,
+                mail=alerts.outlet_of("mail", settings.channels),
+                payouts=settings.payout_terms,
+                sealer=lambda: Sealer(seal_keys(settings)),
+            )
             log.info("jobs begin", tasks=[task.name for task in TASKS])
             async with asyncio.TaskGroup() as group:
                 for task in TASKS:

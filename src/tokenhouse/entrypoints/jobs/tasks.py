@@ -5,14 +5,17 @@ is done next time. A new task is a function here and a line in TASKS.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
+from tokenhouse.domain.payouts.types import Setup, Terms
+from tokenhouse.entrypoints.jobs import payouts_tasks
 from tokenhouse.infra.database import PLATFORM, Actor, Database
+from tokenhouse.infra.kernel.sealing import Sealer
 
 log = structlog.get_logger("tokenhouse.jobs")
 
@@ -24,12 +27,16 @@ _TELLER = Actor((0,), teller=True)
 class Context:
     """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time.
 
-    mail: what delivers it; None: nothing is set up, it waits.
+    mail: what delivers it; None: nothing is set up, it waits. payouts: what holds for them; methods: what is set up of
+    those that send by themselves; sealer: gives what opens payees' details, None where no keys are set.
     """
 
     database: Database
     ended: Callable[[], bool]
     mail: Outlet | None = None
+    payouts: Terms = field(default_factory=Terms)
+    methods: Setup = field(default_factory=Setup)
+    sealer: Callable[[], Sealer] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +149,7 @@ TASKS = (
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),
+    Task("request due payouts", 600, payouts_tasks.request_due_payouts),
+    Task("send payouts", 20, payouts_tasks.send_payouts),
     Task("sweep rate windows", 60, sweep_rate_windows),
 )

@@ -16,6 +16,7 @@ from tokenhouse.domain.access.types import Account, Role
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.domain.metering.types import AnyOrder, Done, HoldOrder, Order
+from tokenhouse.domain.payouts.types import Terms
 from tokenhouse.domain.wallets.types import NewGrant
 from tokenhouse.entrypoints.cli.demo import cast as roles
 from tokenhouse.entrypoints.cli.demo.days import Use, days_until, months_of, uses_of
@@ -46,10 +47,11 @@ class Loaded:
 class Loader:
     """Loads the demo into a database, once for one seed."""
 
-    def __init__(self, database: Database, seed: int, tell: Callable[[str, int, int], None]) -> None:
-        """`tell` is called with what is done, how much of it, and how much there is."""
+    def __init__(self, database: Database, seed: int, terms: Terms, tell: Callable[[str, int, int], None]) -> None:
+        """`tell` is called with what is done, how much of it, and how much there is. terms: of payouts."""
         self._database = database
         self._seed = seed
+        self._terms = terms
         self._tell = tell
         self._catalog: Catalog
         self._accounts: dict[str, Account] = {}
@@ -234,7 +236,14 @@ class Loader:
             )
             try:
                 await metering.reverse(
-                    self._database, self._catalog, command, UUID(outcome.id), None, body["reason"], _BY
+                    self._database,
+                    self._catalog,
+                    command,
+                    UUID(outcome.id),
+                    None,
+                    body["reason"],
+                    _BY,
+                    maturity_days=self._terms.maturity_days,
                 )
             except Conflict:
                 continue  # somebody tried it by hand

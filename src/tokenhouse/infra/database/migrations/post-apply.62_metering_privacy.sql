@@ -19,6 +19,7 @@ begin
   perform earnings.erase_texts(v_bucket, p_account);
   update metering.review v set reason = '' where v.bucket = v_bucket and v.account_id = p_account and v.reason is not null;
   perform market.raise_versions_of(p_account);
+  perform payouts.erase_texts(v_bucket, p_account);
   with erased as (
     update metering.reversal r set reason = ''
     where (r.bucket = v_bucket and r.account_id = p_account)

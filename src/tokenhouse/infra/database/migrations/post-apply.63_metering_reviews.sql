@@ -7,8 +7,8 @@ language sql immutable as $$
 $$;
 
 -- What an earner was credited for uses under open reviews that happened at p_since or before (null: whenever), less what
--- reversals took back, by bucket. p_beside: a use left out (null: none). It is right under the lock of the earner's account
--- in that bucket: whoever changes a part of it holds that lock.
+-- reversals took back, in one bucket. p_beside: a use left out (null: none). A review that opens while a payout is being
+-- taken holds what is left: opening locks no balance.
 create or replace function metering.held_in(p_bucket smallint, p_earner bigint, p_since timestamptz, p_beside uuid)
 returns bigint
 language sql stable as $$

@@ -86,12 +86,17 @@ from (
 ) u
 group by u.model_id, u.date;
 
--- Money sent to creators: none yet, for there are no payouts.
+-- Money sent to creators. What is on its way counts as pending.
 create or replace view public.earnings_transactions with (security_invoker = true) as
-select null::uuid as id, null::text as creator_id, null::text as model_id, null::text as transaction_type,
-       null::numeric as amount, null::text as status, null::text as description, null::jsonb as metadata,
-       null::timestamptz as processed_at, null::timestamptz as created_at, null::timestamptz as updated_at
-where false;
+select p.id, i.external_id as creator_id, null::text as model_id, 'payout' as transaction_type,
+       p.amount * 0.000000001 as amount,
+       case when p.state in ('processing', 'unknown') then 'pending' else p.state::text end as status,
+       coalesce(p.reason, 'Payout by ' || p.method) as description,
+       jsonb_strip_nulls(jsonb_build_object('method', p.method, 'reference', p.reference)) as metadata,
+       p.ended_at as processed_at, p.requested_at as created_at,
+       coalesce(p.ended_at, p.looked_at, p.requested_at) as updated_at
+from payouts.payout p
+left join access.identity i on i.account_id = p.account_id;
 
 -- Every movement of a balance: amount is below zero where credits left it, so that amounts sum to the balance.
 create or replace view public.token_transactions with (security_invoker = true) as

@@ -40,6 +40,10 @@ begin
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.review', 'false'),
+      ('payouts.payout', 'account_id = any ((select access.scope())::bigint[])'),
+      ('payouts.event', 'account_id = any ((select access.scope())::bigint[])'),
+      ('payouts.method', 'account_id = any ((select access.scope())::bigint[])'),
+      ('payouts.schedule', 'account_id = any ((select access.scope())::bigint[])'),
       ('alerts.mail', 'false')
     ) policy (name, sees)
   loop
