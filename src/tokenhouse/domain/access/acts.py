@@ -13,6 +13,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
     {
         "account.create": "An account was made.",
         "account.update": "Name, e-mail or time zone of an account changed.",
+        "account.refer": "It was said who brought an account.",
         "account.erase": "A person was taken out of the records.",
         "plan.change": "An account moved to another plan.",
         "member.set": "A user became a member of an organization, or the role changed.",
@@ -33,6 +34,9 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "payout.method": "How an account is paid changed.",
         "payout.reveal": "The payee's details of an account were read.",
         "payout.schedule": "What is paid out to an account by itself changed.",
+        "earnings.adjust": "Money was given to an earner, or taken back.",
+        "review.clear": "Odd use was found to be fine.",
+        "review.reject": "Odd use was rejected; what it earned was taken back.",
         "model.create": "A model was put on the market.",
         "model.update": "A model changed.",
         "model.remove": "A model was taken off the market.",

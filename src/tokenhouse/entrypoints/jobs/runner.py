@@ -39,6 +39,7 @@ async def run(settings: Settings) -> None:
                 ended.is_set,
                 mail=alerts.outlet_of("mail", settings.channels),
                 payouts=settings.payout_terms,
+                odd_use=settings.odd_use.thresholds,
                 sealer=lambda: Sealer(seal_keys(settings)),
             )
             log.info("jobs begin", tasks=[task.name for task in TASKS])
