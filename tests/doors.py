@@ -17,6 +17,8 @@ PLATFORMS = {
     "access.session",
     "alerts.mail",
     "earnings.standing",
+    "insights.audience",
+    "insights.watermark",
     "metering.review",
 }
 
@@ -26,6 +28,7 @@ OWNERS = {
     "access.invitation": ["organization_id"],
     "access.member": ["organization_id", "user_id"],
     "earnings.model_earner": ["earner_id"],
+    "insights.cell": ["owner_id"],
     "ledger.account": ["owner_id"],
     "ledger.transfer": ["owner_id"],
 }
@@ -71,6 +74,8 @@ PLATFORM_DOORS = {
     "catalog.lock",
     "earnings.lock_bonus",
     "earnings.record_adjustment",
+    "insights.forget",
+    "insights.roll",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -147,8 +152,8 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "insights.read",
     "metering.accruals_of",
-    "metering.earned_between",
     "metering.earned_by",
     "metering.maturing_of",
     "metering.shares_of",

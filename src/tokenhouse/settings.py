@@ -36,7 +36,6 @@ from tokenhouse.infra.kernel.sealing import SealKey, new_key, parse_keys
 
 if TYPE_CHECKING:
     from tokenhouse.domain.alerts.types import Setup
-    from tokenhouse.domain.metering import Thresholds
     from tokenhouse.domain.payouts.types import Terms
 
 PREFIX = "TOKENHOUSE_"
@@ -87,29 +86,6 @@ class OidcProvider(BaseModel):
         return issuer
 
 
-class OddUse(BaseModel):
-    """From where on a day's use of one model by one account is held for review, a table [odd_use] of tokenhouse.toml.
-
-    hold: whether any is. uses, share_percent: so many, and more than this share of the model's. per_minute, minutes: more
-    than so many a minute, in so many minutes. docs/bonuses.md says how they are weighed.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    hold: bool = True
-    uses: Annotated[int, Field(ge=1)] = 500
-    share_percent: Annotated[int, Field(ge=0, le=100)] = 60
-    per_minute: Annotated[int, Field(ge=1)] = 30
-    minutes: Annotated[int, Field(ge=1, le=1440)] = 60
-
-    @property
-    def thresholds(self) -> "Thresholds | None":
-        """The same for those who look; None: nobody does."""
-        from tokenhouse.domain.metering import Thresholds  # noqa: PLC0415 - loads the database's driver
-
-        return Thresholds(**self.model_dump(exclude={"hold"})) if self.hold else None
-
-
 class Settings(BaseSettings):
     """All that may be set. Each name is also a variable: `port` is TOKENHOUSE_PORT."""
 
@@ -144,8 +120,12 @@ class Settings(BaseSettings):
     """Whether a payout must be approved, by somebody else than who requested it, before it is sent."""
     payout_minimum_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)] = Decimal(0)
     """The least that is paid out at once."""
-    odd_use: OddUse = OddUse()
-    """What is held for review; as a variable: JSON."""
+    odd_use_held: bool = True
+    """Whether odd use is held for review; the next four say from where on a day of one account at one model is odd."""
+    odd_use_uses: Count = 500
+    odd_use_share_percent: Annotated[int, Field(ge=0, le=100)] = 60
+    odd_use_per_minute: Count = 30
+    odd_use_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from economy import FLAT_RATE, TELLER, Economy, party, teller, tenant
-from tokenhouse.domain import earnings, metering
+from tokenhouse.domain import earnings, insights, metering
 from tokenhouse.domain.earnings.goals import MOST_GOALS
 from tokenhouse.domain.earnings.rules import end_of, progress
 from tokenhouse.domain.earnings.types import Goal, NewGoal
@@ -29,7 +29,7 @@ async def add(eco: Economy, account, nanos, **more) -> Goal:
 
 async def views(eco: Economy, account):
     async with eco.db.read(tenant(account)) as tx:
-        return await metering.goal_views(tx, await earnings.goals_of(tx, account.id), account.time_zone)
+        return await insights.goal_views(tx, await earnings.goals_of(tx, account.id), account)
 
 
 async def one_view(eco: Economy, account):

@@ -21,6 +21,7 @@ _LOCK_BONUS = _Q.nothing("lock_bonus")
 _BONUSES_OF = _Q.rows("bonuses_of", BonusView)
 _PAID_SUBJECTS = _Q.rows("paid_subjects", str)
 _PAID_OF_PERIOD = _Q.rows("paid_of_period", int)
+_ADJUSTED = _Q.rows("adjusted", int)
 _PAYEES = _Q.rows("payees", BonusDue)
 _IN_FORCE_SINCE = _Q.rows("in_force_since", datetime)
 _REACHED = {
@@ -100,6 +101,19 @@ async def post_award(
 async def bonuses_of(tx: Tx, party: Party, *, before: UUID | None = None, most: int = 100) -> list[BonusView]:
     """Return the bonuses that an account was paid, newest first; before: older than the one of that id."""
     return await tx.all(_BONUSES_OF, bucket=party.bucket, account_id=party.id, before=before, most=most)
+
+
+async def adjusted(tx: Tx, account_id: int, bucket: int, model_id: int | None, bounds: Sequence[datetime]) -> list[int]:
+    """Sum an account's adjustments and bonuses, of one model or all, between each of ascending bounds and the next."""
+    texts = [bound.isoformat() for bound in bounds]
+    return await tx.all(
+        _ADJUSTED,
+        account_id=account_id,
+        bucket=bucket,
+        model_id=model_id,
+        since=arrays.texts(texts[:-1]),
+        until=arrays.texts(texts[1:]),
+    )
 
 
 async def pay_bonuses(

@@ -125,3 +125,15 @@ ORDER BY n.place;
 -- When a bonus came into the catalog.
 SELECT min(v.applied_at) AS at FROM catalog.bonus AS b JOIN catalog.version AS v ON v.id = b.version
 WHERE b.id = %(rule)s::text;
+
+-- adjusted : int*
+-- What an account was paid by adjustments and bonuses, of one model or all, less what was taken back: between each of
+-- ascending moments and the next.
+SELECT coalesce(sum(a.nanos), 0)::bigint AS nanos
+FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) WITH ORDINALITY AS b (since, until, place)
+LEFT JOIN earnings.adjustment AS a
+  ON a.bucket = %(bucket)s::smallint AND a.account_id = %(account_id)s::bigint AND a.recorded_at >= b.since
+  AND a.recorded_at < b.until
+  AND (%(model_id)s::bigint IS NULL OR a.model_id = %(model_id)s::bigint)
+GROUP BY b.place
+ORDER BY b.place;

@@ -3,7 +3,6 @@
 from tokenhouse.domain.metering.adjustments import adjust
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
-from tokenhouse.domain.metering.goals import goal_views
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
 from tokenhouse.domain.metering.oddity import Thresholds
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
@@ -32,7 +31,6 @@ __all__ = [
     "credit_charge",
     "erase",
     "find_review",
-    "goal_views",
     "kept_of",
     "open_reviews",
     "receipt_of",

@@ -186,12 +186,3 @@ ORDER BY since, model_id;
 SELECT m.bucket::integer AS bucket, m.nanos
 FROM metering.maturing_by_bucket(
   %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid) AS m;
-
--- earned_for_goal : EarnedSums
--- What an earner earned since a goal began; and in the days that its forecast looks at.
-SELECT metering.earned_between(%(earner_id)s::bigint, %(model_id)s::bigint, %(since)s::timestamptz,
-                               %(until)s::timestamptz) AS earned,
-       metering.earned_between(%(earner_id)s::bigint, %(model_id)s::bigint, %(recent)s::timestamptz,
-                               %(now)s::timestamptz) AS recent,
-       metering.earned_between(%(earner_id)s::bigint, %(model_id)s::bigint, %(recent)s::timestamptz,
-                               %(older)s::timestamptz) AS older;

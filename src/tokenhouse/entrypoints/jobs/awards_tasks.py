@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from tokenhouse.domain import catalog as catalogs
-from tokenhouse.domain import earnings, metering
+from tokenhouse.domain import earnings, insights, metering
 from tokenhouse.infra.database import PLATFORM
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ async def pay_bonuses(context: "Context") -> int:
     """Pay the bonuses that are due by the catalog's rules, each once."""
     async with context.database.read(PLATFORM) as tx:
         catalog = await catalogs.load(tx)
-    return await earnings.pay_bonuses(context.database, catalog, metering.best_models, context.ended)
+    return await earnings.pay_bonuses(context.database, catalog, insights.best_models, context.ended)
 
 
 async def open_reviews(context: "Context") -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from tokenhouse.domain import access, alerts, ledger, metering, wallets
+from tokenhouse.domain import access, alerts, insights, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
 from tokenhouse.domain.metering import Thresholds
@@ -29,7 +29,8 @@ class Context:
     """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time.
 
     mail: what delivers it; None: nothing is set up, it waits. payouts: what holds for them; methods: what is set up of
-    those that send by themselves; odd_use: from where on use is held for review, None: none is; sealer: gives what opens payees' details, None where no keys are set.
+    those that send by themselves; odd_use: from where on use is held for review, None: none is; sealer: gives what
+    opens payees' details, None where no keys are set.
     """
 
     database: Database
@@ -91,6 +92,11 @@ async def close_block(context: Context) -> int:
     return await ledger.close_block(context.database)
 
 
+async def roll_figures(context: Context) -> int:
+    """Add to the sums of use what was recorded since the last time."""
+    return await insights.roll(context.database)
+
+
 async def deliver_mail(context: Context) -> int:
     """Deliver what is due in the outbox; where the server cannot be used, the rest next time."""
     if context.mail is None:
@@ -148,6 +154,7 @@ TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
     Task("close audit block", 60, close_block),
+    Task("roll figures", 2, roll_figures),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Response
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from tokenhouse.domain import access, earnings, metering
+from tokenhouse.domain import access, earnings, insights
 from tokenhouse.domain.access.rules import acts_for
 from tokenhouse.domain.access.types import Account
 from tokenhouse.domain.earnings.types import Goal, NewGoal, Progress
@@ -207,7 +207,7 @@ async def _account(tx: Tx, external_id: str) -> Account:
 
 
 async def _told(tx: Tx, goals: list[Goal], account: Account) -> list[dict[str, Any]]:
-    views = await metering.goal_views(tx, goals, account.time_zone)
+    views = await insights.goal_views(tx, goals, account)
     return [_view(goal, found, account.external_id) for goal, found in views]
 
 

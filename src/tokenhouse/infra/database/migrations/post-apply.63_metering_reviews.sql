@@ -84,31 +84,3 @@ begin
   select p_bucket, p_id[i], p_usage[i], p_account, 0, p_nanos[i], p_lost[i], false, 'rejected', p_at
   from unnest(p_id) with ordinality n (_, i);
 end $$;
-
--- What an earner earned from one moment to before another, in nano-dollars: by uses (of one model, or null: of all) that
--- happened then, less what was taken back of them; and by adjustments and bonuses (that name the model) of that time.
--- Raises TH403 for a token that does not name the earner.
-create or replace function metering.earned_between(
-  p_earner bigint, p_model bigint, p_since timestamptz, p_until timestamptz
-) returns bigint
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-begin
-  perform access.require_accounts(array[p_earner]);
-  return (
-    select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)
-    from access.deployment d
-    cross join generate_series(0, d.buckets - 1) b (bucket)
-    join ledger.transfer t
-      on t.bucket = b.bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
-         and t.entry_id >= metering.first_id(p_since)
-    left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
-    join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
-    where u.occurred_at >= p_since and u.occurred_at < p_until and (p_model is null or u.model_id = p_model)
-  ) + (
-    select coalesce(sum(a.nanos), 0)
-    from access.account o
-    join earnings.adjustment a on a.bucket = o.bucket and a.account_id = o.id
-    where o.id = p_earner and a.recorded_at >= p_since and a.recorded_at < p_until
-      and (p_model is null or a.model_id = p_model)
-  );
-end $$;

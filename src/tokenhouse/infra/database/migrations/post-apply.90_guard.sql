@@ -44,7 +44,10 @@ begin
       ('payouts.event', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.method', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.schedule', 'account_id = any ((select access.scope())::bigint[])'),
-      ('alerts.mail', 'false')
+      ('alerts.mail', 'false'),
+      ('insights.watermark', 'false'),
+      ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('insights.audience', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
