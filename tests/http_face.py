@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import secrets
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tokenhouse.infra.database.boot import Booted
 
 ADMIN_KEY = f"tests-{secrets.token_hex(24)}"
+SEAL_KEYS = f"tests:{base64.b64encode(b's' * 32).decode()}"
 PROBLEM = ("type", "title", "status", "detail", "code")
 
 
@@ -42,7 +44,8 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
 
     All tests come from one address, whose tries to sign in are counted together: there are enough unless it is said.
     """
-    app = create_app(load_settings(**{"admin_key": ADMIN_KEY, "login_tries_per_minute": 1000} | settings), booted)
+    usual = {"admin_key": ADMIN_KEY, "login_tries_per_minute": 1000, "seal_keys": SEAL_KEYS}
+    app = create_app(load_settings(**usual | settings), booted)
     if not fast:
         app._fast = {}
     # With the protocol named, asyncio switches Nagle's algorithm off; it would cost 40 ms a request.

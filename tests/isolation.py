@@ -48,6 +48,8 @@ GLOBAL_KEYS = {
     "metering.review(bucket,id)": "a UUID of ours",
     "metering.reversal(bucket,id)": "a UUID of ours",
     "metering.usage(bucket,id)": "a UUID of ours",
+    "payouts.event(id)": "our own number",
+    "payouts.payout(bucket,id)": "a UUID of ours",
 }
 
 

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+import rows_awards
 import rows_insights
+import rows_payouts
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
@@ -74,6 +76,8 @@ async def two(db, admin):
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
+    await rows_payouts.fill(economy, people, admin)
+    await rows_awards.fill(economy, people, admin)
     await ledger.close_block(db, margin_seconds=0)
     await rows_insights.fill(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
@@ -247,6 +251,7 @@ def call(name, types, account):
     values = {
         "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
         "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
+        "date": "current_date",
     }  # fmt: skip
     for table in ("ledger.entry", "ledger.transfer", "ledger.hold", "metering.usage"):
         values[table] = f"json_populate_record(null::{table}, {row})"

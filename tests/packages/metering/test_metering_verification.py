@@ -8,6 +8,7 @@ import pytest
 from economy import clean, pass_time
 from tokenhouse.domain import metering
 from tokenhouse.domain.metering.verification import INVARIANTS, MOST_SHOWN
+from withdrawing import act, request
 
 
 async def history(economy, admin):
@@ -35,6 +36,9 @@ async def history(economy, admin):
     await economy.settle(payer)
     await economy.hold(payer, amount=9, ttl_seconds=86400)
     await economy.void(other, await economy.hold(other, amount=2))
+    for action in ("complete", "fail", "approve"):
+        await act(economy, owner, (await request(economy, owner, 1000))["id"], action)
+    await request(economy, maker, 7)
     return {"owner": owner.id, "maker": maker.id, "payer": payer.id, "other": other.id, "bucket": payer.bucket}
 
 
@@ -43,6 +47,16 @@ CHARGE, CAPTURE, PLAIN = "kind = 'charge'", "kind = 'capture'", "kind = 'charge'
 LIVE, SOME, ANY = "(select id from ledger.hold where state = 'live')", "remaining > 0", "true"
 # The invariants that name it; whether the sums no longer balance; what is done (None: deleted) to one of which rows.
 DAMAGE = [
+    ("in_payout payouts", False, "payouts.payout", "amount = amount + 1", "state = 'pending'"),
+    ("in_payout payouts payout_events", False, "payouts.payout", None, "state = 'pending'"),
+    ("in_payout payouts", False, "ledger.transfer", "amount = amount + 1", "kind = 'payout_paid'"),
+    ("payouts payout_events", False, "payouts.payout", "state = 'failed'", "state = 'completed'"),
+    ("payouts", False, "payouts.payout", "ended_entry = id", "state = 'completed'"),
+    ("payout_events", False, "payouts.payout", "state = 'processing'", "state = 'pending'"),
+    ("payout_events", False, "payouts.event", None, "state = 'completed'"),
+    ("payout_legs", False, "ledger.transfer", "credit_id = -4", "kind = 'payout'"),
+    ("payout_legs", False, "ledger.transfer", "debit_id = -5", "kind = 'earning'"),
+    ("payout_legs", False, "ledger.transfer", "debit_id = -4", "kind = 'payout_back'"),
     ("balances", True, "ledger.account", "balance = balance + 1", EARNER),
     ("balances", True, "ledger.account", None, EARNER),
     ("balances lots_make_balances", True, "ledger.account", "balance = balance + 1", WALLET),

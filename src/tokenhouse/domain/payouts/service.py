@@ -174,7 +174,6 @@ async def turn(
         "state": state,
         "reference": reference or payout.reference,
         "reason": reason or payout.reason,
-        "requested_at": payout.requested_at.isoformat(),
         "ended_at": at.isoformat() if ends else None,
     }
     parts = await tx.all(_PARTS, id=payout.id) if ends else []
@@ -243,8 +242,8 @@ def told(payout: Payout) -> dict[str, object]:
         "state": payout.state,
         "reference": payout.reference,
         "reason": payout.reason,
-        "requested_at": payout.requested_at,
-        "ended_at": payout.ended_at,
+        "requested_at": payout.requested_at.isoformat(),
+        "ended_at": payout.ended_at.isoformat() if payout.ended_at else None,
     }
 
 

@@ -23,7 +23,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         **_PAYOUT,
         "history": [{"state": "pending", "by": "account 12", "reason": None, "at": _AT}],
     },
-    "Bulk": {"data": [{"id": _PAYOUT["id"], "status": 201, "payout": _PAYOUT}]},
+    "PayoutsBulk": {"data": [{"id": _PAYOUT["id"], "status": 201, "payout": _PAYOUT}]},
     "PayoutMethod": _METHOD,
     "Payee": {**_METHOD, "details": {"name": "Ada Lovelace", "iban": "DE02120300000000202051"}},
     "PayoutSchedule": {

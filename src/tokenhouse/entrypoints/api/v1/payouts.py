@@ -61,7 +61,7 @@ class PayoutItem(PayoutBody):
     """As the header of a single payout: one key space. Left out: named by the header and its place in the list."""
 
 
-class BulkBody(Body):
+class PayoutsBulkBody(Body):
     """Payouts to be requested, or an action on those there are."""
 
     model_config = ConfigDict(
@@ -131,7 +131,7 @@ class PayoutOutcomeOut(Answer):
     error: Problem | None = None
 
 
-class BulkOut(Answer):
+class PayoutsBulkOut(Answer):
     """An outcome each, in order."""
 
     data: list[PayoutOutcomeOut]
@@ -288,11 +288,11 @@ async def managed(call: Call, account_id: str) -> Identity:
     f"{PAYOUTS}/bulk",
     operation_id="payouts_bulk",
     summary="Request or act on many payouts",
-    responses={**found(BulkOut, description="An outcome each."), **COMMAND},
+    responses={**found(PayoutsBulkOut, description="An outcome each."), **COMMAND},
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/BulkBody"}}},
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/PayoutsBulkBody"}}},
         }
     },
 )
