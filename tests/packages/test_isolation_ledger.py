@@ -297,6 +297,7 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
+        "metering.held_of": (f"select metering.held_of({b.id}, 0)", False),
         "insights.read": (rows_insights.READ.format(b.id), False),
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
@@ -319,7 +320,10 @@ async def test_what_readers_tell(two, admin, booted, role):
         assert row[2] == f"of-{viewer.external_id}"
         assert other.external_id not in row
         assert str(other.id) not in row
-        accrued = role.run(sign(Actor((viewer.id,))), f"select user_id from metering.accruals_of({viewer.id}, null, 9) where user_id <> ''")
+        accrued = role.run(
+            sign(Actor((viewer.id,))),
+            f"select user_id from metering.accruals_of({viewer.id}, null, 9) where user_id <> ''",
+        )
         assert {one for (one,) in accrued} == {row[1]}
     for token in tokens(booted.signer, people).values():
         assert role.run(token, "select * from metering.uses_earned()") == []
@@ -352,6 +356,7 @@ async def test_ids_of_others_are_no_oracle(two, booted, role):
         for statement in (
             "select * from metering.accruals_of({}, null, 10)",
             "select metering.maturing_of({}, 14)",
+            "select metering.held_of({}, 14)",
             "select * from ledger.lock_wallets(0::smallint, '{{{}}}', '{{1}}')",
         ):
             said = []

@@ -11,7 +11,6 @@ from tokenhouse.domain import metering
 from tokenhouse.domain.metering import Thresholds
 from tokenhouse.infra.database import PLATFORM
 
-
 USES = 45
 
 

@@ -11,7 +11,7 @@ from tokenhouse.domain import ledger
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
 from tokenhouse.domain.ledger.types import OWN_ACT, Command, EntryRow, LegRow
-from tokenhouse.domain.metering import service, withdrawals
+from tokenhouse.domain.metering import service
 from tokenhouse.domain.metering.oddity import NIGHT_HOURS, PUBLIC_MAIL, Link, Pair, Thresholds, odd_uses
 from tokenhouse.domain.metering.reversals import LOCK_STANDING, LOCKED_EARNERS
 from tokenhouse.domain.metering.types import MeteringPosting
@@ -80,6 +80,7 @@ _REVIEW = _Q.rows("review", ReviewRow)
 _LOCK_REVIEW = _Q.nothing("lock_review")
 _END_REVIEW = _Q.nothing("end_review")
 _RECORD_REJECTIONS = _Q.nothing("record_rejections")
+_YOUNG_BESIDE = _Q.rows("young_beside", int)
 _EARNED_UNDER = _Q.rows("earned_under", EarnedUnder)
 
 
@@ -170,7 +171,12 @@ async def reject(
     earned = await tx.all(_EARNED_UNDER, **_span(review))
     accounts = dict(zip(locked.owners or (), locked.accounts or (), strict=True))
     balances = dict(zip(locked.owners or (), locked.balances or (), strict=True))
-    free = await _free(tx, review, earned, balances, maturity_days)
+    # What others' young uses may still take back stays.
+    free = {
+        earner: balances.get(earner, 0)
+        - await tx.one(_YOUNG_BESIDE, bucket=review.bucket, id=review.id, earner_id=earner, days=maturity_days)
+        for earner in earners
+    }
     rejected = take_all(earned, free)
     at = await ledger.now(tx)
     taken, lost = sum(one.taken for one in rejected), sum(one.lost for one in rejected)
@@ -211,21 +217,6 @@ def take_all(earned: Sequence[EarnedUnder], free: Mapping[int, int]) -> list[Rej
         left[one.earner_id] = left.get(one.earner_id, 0) - taken
         result.append(Rejected(one.usage_id, one.earner_id, taken, one.nanos - taken))
     return result
-
-
-async def _free(
-    tx: Tx, review: ReviewRow, earned: Sequence[EarnedUnder], balances: Mapping[int, int], maturity_days: int
-) -> dict[int, int]:
-    """Work out what of earners' balances is not what other uses, not payable yet, have earned."""
-    due: dict[int, int] = {}
-    for one in earned:
-        due[one.earner_id] = due.get(one.earner_id, 0) + one.nanos
-    free = {}
-    for earner, nanos in due.items():
-        maturing = await withdrawals.maturing_by_bucket(tx, earner, maturity_days, bucket=review.bucket)
-        # All that is under review is in there.
-        free[earner] = balances.get(earner, 0) - max(0, maturing.get(review.bucket, 0) - nanos)
-    return free
 
 
 def _post_rejections(

@@ -106,6 +106,10 @@ SELECT metering.end_review(%(bucket)s::smallint, %(id)s::uuid, %(state)s::text, 
 SELECT metering.record_rejections(%(bucket)s::smallint, %(at)s::timestamptz, %(account_id)s::bigint, %(id)s::uuid[],
                                   %(usage)s::uuid[], %(nanos)s::bigint[], %(lost)s::bigint[]);
 
+-- young_beside : int
+-- What of an earner's balance uses that are too young to be paid may still take back, those under this review left out.
+SELECT metering.young_beside(%(bucket)s::smallint, %(id)s::uuid, %(earner_id)s::bigint, %(days)s::integer) AS nanos;
+
 -- earned_under : EarnedUnder*
 -- What each use under a review has left of what it earned for each earner.
 SELECT m.usage_id, m.earner_id, sum(m.nanos)::bigint AS nanos

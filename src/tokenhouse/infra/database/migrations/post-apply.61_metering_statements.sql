@@ -52,52 +52,38 @@ create or replace function metering.maturing_of(p_earner bigint, p_days integer)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
-  v_first uuid := (lpad(to_hex(((extract(epoch from v_since) - 86400) * 1000)::bigint), 12, '0')
-                   || repeat('0', 20))::uuid;
 begin
   perform access.require_accounts(array[p_earner]);
   return (
-    select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)
+    select sum(metering.young_in(b.bucket::smallint, p_earner, v_since, null))::bigint
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
-    join ledger.transfer t
-      on t.bucket = b.bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
-         and t.entry_id >= v_first
-    left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
-    join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
-    where u.occurred_at > v_since
-  ) + (
-    select sum(metering.held_in(b.bucket::smallint, p_earner, v_since, null))::bigint
-    from access.deployment d
-    cross join generate_series(0, d.buckets - 1) b (bucket)
-  );
+  ) + metering.held_of(p_earner, p_days);
 end $$;
 
--- The same bucket by bucket, with one charge left out (null: none): what of an earner's
--- balance others' uses may still take back.
+-- The same bucket by bucket, with one charge left out (null: none): what of an earner's balance others' uses may still
+-- take back. Of what is under review, as much as the balance holds beside what is too young, and beside that charge.
 create or replace function metering.maturing_by_bucket(p_earner bigint, p_days integer, p_bucket smallint, p_beside uuid)
 returns table (bucket smallint, nanos bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
-  v_first uuid := (lpad(to_hex(((extract(epoch from v_since) - 86400) * 1000)::bigint), 12, '0')
-                   || repeat('0', 20))::uuid;
 begin
   perform access.teller_scope();
   return query
-  select b.bucket::smallint, (coalesce(sum(y.nanos), 0) + metering.held_in(b.bucket::smallint, p_earner, v_since, p_beside))::bigint
+  select b.bucket::smallint,
+         metering.young_in(b.bucket::smallint, p_earner, v_since, p_beside)
+           + case when h.nanos > 0 then least(h.nanos, greatest(
+               coalesce(a.balance, 0) - metering.young_in(b.bucket::smallint, p_earner, v_since, null)
+               - (metering.held_in(b.bucket::smallint, p_earner, v_since, null) - h.nanos), 0)) else 0 end
   from access.deployment d
   cross join generate_series(0, d.buckets - 1) b (bucket)
-  left join lateral (
-    select case when t.credit_id > 0 then t.amount else -t.amount end as nanos
-    from ledger.transfer t
-    left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
-    join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
-    where t.bucket = b.bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
-      and t.entry_id >= v_first and u.occurred_at > v_since and u.id is distinct from p_beside
-  ) y on true
+  left join ledger.account a
+    on a.bucket = b.bucket and a.owner_id = p_earner and a.asset_id = 0 and a.role = 'earnings'
+  cross join lateral (
+    select metering.held_in(b.bucket::smallint, p_earner, v_since, p_beside) as nanos offset 0
+  ) h
   where b.bucket = coalesce(p_bucket, b.bucket)
-  group by b.bucket
   order by b.bucket;
 end $$;
 

@@ -6,30 +6,88 @@ language sql immutable as $$
   select (lpad(to_hex(greatest(((extract(epoch from p_since) - 86400) * 1000)::bigint, 0)), 12, '0') || repeat('0', 20))::uuid
 $$;
 
--- What an earner was credited for uses under open reviews that happened at p_since or before (null: whenever), less what
--- reversals took back, in one bucket. p_beside: a use left out (null: none). A review that opens while a payout is being
--- taken holds what is left: opening locks no balance.
-create or replace function metering.held_in(p_bucket smallint, p_earner bigint, p_since timestamptz, p_beside uuid)
+-- What an earner was credited in one bucket for uses after a moment, less what reversals took back of them. p_beside: a use
+-- left out (null: none).
+create or replace function metering.young_in(p_bucket smallint, p_earner bigint, p_since timestamptz, p_beside uuid)
 returns bigint
 language sql stable as $$
-  select coalesce(sum(m.nanos), 0)::bigint
+  select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)::bigint
+  from ledger.transfer t
+  left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
+  join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
+  where t.bucket = p_bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
+    and t.entry_id >= metering.first_id(p_since) and u.occurred_at > p_since and u.id is distinct from p_beside
+$$;
+
+-- The uses under open reviews by which an earner was credited, with what is left of it after reversals, in one bucket.
+create or replace function metering.under_review(p_bucket smallint, p_earner bigint)
+returns table (review_id uuid, usage_id uuid, occurred_at timestamptz, nanos bigint)
+language sql stable as $$
+  select v.id, u.id, u.occurred_at, m.nanos
   from metering.review v
   join metering.usage u
     on u.bucket = v.bucket and u.account_id = v.account_id and u.id >= metering.first_id(v.since)
        and u.model_id = v.model_id and u.occurred_at >= v.since and u.recorded_at < v.until and u.counted
   cross join lateral (
-    select t.amount as nanos from ledger.transfer t
-    where t.bucket = u.bucket and t.entry_id = u.id and t.owner_id = p_earner and t.asset_id = 0
-    union all
-    select -t.amount from metering.reversal r
-    join ledger.transfer t
-      on t.bucket = r.bucket and t.entry_id = r.id and t.owner_id = p_earner and t.asset_id = 0
-    where r.bucket = u.bucket and r.usage_id = u.id
+    select sum(x.nanos)::bigint as nanos
+    from (
+      select t.amount as nanos from ledger.transfer t
+      where t.bucket = u.bucket and t.entry_id = u.id and t.owner_id = p_earner and t.asset_id = 0
+      union all
+      select -t.amount from metering.reversal r
+      join ledger.transfer t
+        on t.bucket = r.bucket and t.entry_id = r.id and t.owner_id = p_earner and t.asset_id = 0
+      where r.bucket = u.bucket and r.usage_id = u.id
+    ) x
   ) m
-  where v.bucket = p_bucket and v.state = 'open'
+  where v.bucket = p_bucket and v.state = 'open' and m.nanos > 0
     and v.model_id in (select e.model_id from earnings.model_earner e where e.earner_id = p_earner)
-    and (p_since is null or u.occurred_at <= p_since) and u.id is distinct from p_beside
 $$;
+
+-- The sum of those that happened at p_since or before. p_beside: a use left out (null: none).
+create or replace function metering.held_in(p_bucket smallint, p_earner bigint, p_since timestamptz, p_beside uuid)
+returns bigint
+language sql stable as $$
+  select coalesce(sum(m.nanos), 0)::bigint from metering.under_review(p_bucket, p_earner) m
+  where m.occurred_at <= p_since and m.usage_id is distinct from p_beside
+$$;
+
+-- What of an earner's balance is not payable because it is under review, beside what is too young (p_days) anyhow. What
+-- was paid out before the review is not there to be held. Raises TH403 for a token that does not name the earner.
+create or replace function metering.held_of(p_earner bigint, p_days integer) returns bigint
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
+begin
+  perform access.require_accounts(array[p_earner]);
+  return (
+    select coalesce(sum(least(h.nanos, greatest(
+             a.balance - metering.young_in(a.bucket, p_earner, v_since, null), 0))), 0)::bigint
+    from access.deployment d
+    cross join generate_series(0, d.buckets - 1) b (bucket)
+    join ledger.account a
+      on a.bucket = b.bucket and a.owner_id = p_earner and a.asset_id = 0 and a.role = 'earnings'
+    cross join lateral (
+      select metering.held_in(a.bucket, p_earner, v_since, null) as nanos offset 0
+    ) h
+    where h.nanos > 0
+  );
+end $$;
+
+-- What uses that are not under this review and too young (p_days) may still take back of an earner's balance in its bucket.
+create or replace function metering.young_beside(p_bucket smallint, p_review uuid, p_earner bigint, p_days integer)
+returns bigint
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
+begin
+  perform access.require_platform();
+  return metering.young_in(p_bucket, p_earner, v_since, null) - (
+    select coalesce(sum(m.nanos), 0)
+    from metering.under_review(p_bucket, p_earner) m
+    where m.review_id = p_review and m.occurred_at > v_since
+  );
+end $$;
 
 -- Opens a review, unless one of the same uses was opened before; says whether it did.
 create or replace function metering.open_review(
