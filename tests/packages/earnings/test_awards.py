@@ -3,15 +3,16 @@
 import asyncio
 import uuid
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from economy import FLAT_RATE, TELLER, TERMS, Economy, clean, fingerprint, party, source, tenant
-from tokenhouse.domain import access, earnings, metering
+from economy import FLAT_RATE, TELLER, TERMS, Economy, clean, fingerprint, party, source, teller, tenant
+from tokenhouse.domain import access, earnings, ledger, metering
 from tokenhouse.domain.earnings.rules import closed_months
-from tokenhouse.domain.earnings.types import Owed
+from tokenhouse.domain.earnings.types import NewGoal, Owed
 from tokenhouse.domain.ledger.types import Command
 from tokenhouse.domain.metering import Statement
 from tokenhouse.domain.metering.adjustments import take_payable
@@ -286,3 +287,49 @@ def test_months_that_are_over():
     ]  # fmt: skip
     assert closed_months(at(2030, 2), at(2030, 2, 28)) == []
     assert closed_months(at(2030, 2), at(2030, 3)) == [(at(2030, 2), at(2030, 3))]
+
+
+# ---- the books around them ----
+
+
+async def test_the_chain_covers_what_is_taken_from_several_buckets(economy):
+    owner = await economy.account("owner")
+    fans = [await economy.account(f"fan{n}", credits=100) for n in range(4)]
+    await economy.model("m", owner)
+    for fan in fans:
+        await economy.charge(fan, model_id="m", amount=10, occurred_at=ago(20))
+    await adjust(economy, owner, -40 * FLAT_RATE)
+    await ledger.close_block(economy.db, margin_seconds=0)
+    proof = await ledger.verify_chain(economy.db)
+    assert (proof.fault, proof.waiting) == (None, 0)
+
+
+async def test_what_was_said_goes_with_the_person_and_the_sums_stay(economy):
+    owner = await economy.account("owner")
+    await adjust(economy, owner, 7, reason="for Ada herself")
+    async with economy.db.transaction(teller(owner)) as tx:
+        await earnings.add_goal(tx, owner.id, NewGoal(5, "Ada's camera"))
+    async with economy.db.transaction(PLATFORM) as tx:
+        await metering.erase(tx, owner.id)
+    assert [(one.nanos, one.note) for one in await accruals(economy, owner)] == [(7, "")]
+    for table in ("earnings.adjustment", "earnings.goal", "ledger.entry"):
+        assert "Ada" not in str(await economy.rows(f"select to_jsonb(x) from {table} x"))
+    await clean(economy.db)
+
+
+async def test_money_beside_uses_is_in_the_view(economy):
+    owner, fan = await economy.account("owner"), await economy.account("fan", credits=10)
+    await economy.model("m", owner)
+    await economy.charge(fan, model_id="m", amount=1)
+    await adjust(economy, owner, 5_000_000_000, model="m", reason="well done")
+    await economy.apply(rules('id = "one"\nkind = "uses"\nat = 1\namount_usd = "1.50"'))
+    await pay(economy)
+    query = (
+        "select creator_id, model_id, transaction_type, amount::text, status, description "
+        "from public.earnings_transactions order by created_at"
+    )
+    found = await economy.rows(query)
+    assert [(*row[:3], Decimal(row[3]), *row[4:]) for row in found] == [
+        ("owner", "m", "adjustment", 5, "completed", "well done"),
+        ("owner", "m", "bonus", Decimal("1.5"), "completed", "one"),
+    ]
