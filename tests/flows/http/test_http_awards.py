@@ -165,7 +165,7 @@ async def test_odd_use_is_rejected(client, own):
         cursor = await tx.connection.execute(
             "select act from access.audit where target_id = %s order by id", [review["id"]]
         )
-        assert await cursor.fetchall() == [("review.reject",)]
+        assert await cursor.fetchall() == [("review.open",), ("review.reject",)]
     assert (await client.get(f"{REVIEWS}/{uuid.uuid4()}")).status == 404
 
 

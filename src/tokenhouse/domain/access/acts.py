@@ -35,6 +35,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "payout.reveal": "The payee's details of an account were read.",
         "payout.schedule": "What is paid out to an account by itself changed.",
         "earnings.adjust": "Money was given to an earner, or taken back.",
+        "bonus.pay": "A bonus was paid.",
+        "review.open": "Odd use was held for review.",
         "review.clear": "Odd use was found to be fine.",
         "review.reject": "Odd use was rejected; what it earned was taken back.",
         "model.create": "A model was put on the market.",

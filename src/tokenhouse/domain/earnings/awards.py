@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from tokenhouse.domain import access, ledger
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.catalog.types import Bonus, Catalog
 from tokenhouse.domain.earnings.rules import closed_months, month_text
 from tokenhouse.domain.earnings.types import Award, BonusDue, BonusView, Owed, OwedColumns
@@ -183,5 +184,8 @@ async def _pay(tx: Tx, rule: Bonus, due: Sequence[BonusDue], most: int | None = 
         award = Award("bonus", rule.amount_nanos, "", one.model_id, rule.id, rule.version, one.subject)
         owed = await lock_owed(tx, party)
         command = Command(party, f" bonus {rule.id} {one.subject}", OWN_ACT)
-        await post_award(tx, command, award, new_id(), {party.bucket: award.nanos}, owed, at)
+        entry = new_id()
+        await post_award(tx, command, award, entry, {party.bucket: award.nanos}, owed, at)
+        what = {"bonus": rule.id, "version": rule.version, "subject": one.subject, "amount_nano_usd": award.nanos}
+        await access.record(tx, By("service"), Act("bonus.pay", "adjustment", entry, account.id, after=what))
     return len(unpaid)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from tokenhouse.domain import ledger
+from tokenhouse.domain import access, ledger
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
 from tokenhouse.domain.ledger.types import OWN_ACT, Command, EntryRow, LegRow
 from tokenhouse.domain.metering import service
-from tokenhouse.domain.metering.oddity import NIGHT_HOURS, PUBLIC_MAIL, Link, Pair, Thresholds, odd_uses
+from tokenhouse.domain.metering.oddity import NIGHT_HOURS, PUBLIC_MAIL, Finding, Link, Pair, Thresholds, odd_uses
 from tokenhouse.domain.metering.reversals import LOCK_STANDING, LOCKED_EARNERS
 from tokenhouse.domain.metering.types import MeteringPosting
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
@@ -107,21 +108,31 @@ async def open_reviews(database: Database, limits: Thresholds) -> int:
             public_mail=arrays.texts(PUBLIC_MAIL),
         )
     opened = 0
-    for pair, reasons in odd_uses(pairs, set(links), limits):
+    for finding in odd_uses(pairs, set(links), limits):
         async with database.transaction(PLATFORM) as tx:
-            opened += await tx.one(
-                _OPEN_REVIEW,
-                bucket=pair.bucket,
-                id=new_id(),
-                account_id=pair.account_id,
-                model_id=pair.model_id,
-                since=pair.since,
-                until=until,
-                earners=arrays.ints(pair.earners),
-                uses=pair.uses,
-                nanos=pair.nanos,
-                reasons=json.dumps(reasons),
-            )
+            opened += await _open(tx, finding, until)
+    return opened
+
+
+async def _open(tx: Tx, finding: Finding, until: datetime) -> bool:
+    """Open a review of what was found, unless there is one of the same uses."""
+    pair, reasons = finding
+    review = new_id()
+    opened = await tx.one(
+        _OPEN_REVIEW,
+        bucket=pair.bucket,
+        id=review,
+        account_id=pair.account_id,
+        model_id=pair.model_id,
+        since=pair.since,
+        until=until,
+        earners=arrays.ints(pair.earners),
+        uses=pair.uses,
+        nanos=pair.nanos,
+        reasons=json.dumps(reasons),
+    )
+    if opened:
+        await access.record(tx, By("service"), Act("review.open", "review", review, pair.account_id, after=reasons))
     return opened
 
 

@@ -158,7 +158,7 @@ TASKS = (
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),
-    Task("pay bonuses", 60, awards_tasks.pay_bonuses),
+    Task("pay bonuses", 300, awards_tasks.pay_bonuses),
     Task("hold odd use", 3600, awards_tasks.open_reviews),
     Task("request due payouts", 600, payouts_tasks.request_due_payouts),
     Task("send payouts", 20, payouts_tasks.send_payouts),
