@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from rights import Try, World, fixed, tries
-from tokenhouse.infra.database import PLATFORM
+from tokenhouse.infra.database import PLATFORM, Database
+
+if TYPE_CHECKING:
+    from http_face import Client
 
 GOALS, REVIEWS = "/v1/earnings-goals", "/v1/earnings-reviews"
 
@@ -40,18 +44,22 @@ async def _goal_remove(world: World, who: str) -> Try:
     return Try("DELETE", f"{GOALS}/{await _goal(world, who)}")
 
 
-async def _review(world: World, who: str) -> str:
+async def review_of(client: Client, database: Database, who: str, earner: str) -> str:
     """A review of one use; what is odd about it is not looked at here."""
-    model = await world.client.model(owner=world.names["bea"])
-    charge = (await world.client.must("/v1/charges", {"account_id": who, "amount": 1, "model_id": model}))["id"]
+    model = await client.model(owner=earner)
+    charge = (await client.must("/v1/charges", {"account_id": who, "amount": 1, "model_id": model}))["id"]
     number = uuid.uuid4()
-    async with world.database.transaction(PLATFORM) as tx:
+    async with database.transaction(PLATFORM) as tx:
         await tx.connection.execute(
             "select metering.open_review(u.bucket, %s, u.account_id, u.model_id, u.occurred_at, clock_timestamp(), "
             "u.earners, 1, u.nanos, '[]') from metering.usage u where u.id = %s",
             [number, charge],
         )
     return str(number)
+
+
+async def _review(world: World, who: str) -> str:
+    return await review_of(world.client, world.database, who, world.names["bea"])
 
 
 @tries("earnings_reviews_get")
