@@ -153,7 +153,11 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "insights.clock",
     "insights.read",
+    "insights.recent_of",
+    "insights.retention_of",
+    "insights.users_of",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.held_of",

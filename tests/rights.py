@@ -138,6 +138,7 @@ fixed("compat_check_balance", "POST", "/api/v1/tokens/check-balance",
       {"action": "deduct", "organizationId": "{who}", "feature": "chat"})  # fmt: skip
 fixed("compat_token_stats", "GET", "/api/v1/tokens/stats?organizationId={who}")
 fixed("compat_models", "GET", "/api/models", named=True)
+fixed("compat_creator_analytics", "GET", "/api/creator-analytics", named=True)
 fixed("accounts_create", "POST", "/v1/accounts", {"kind": "user", "name": "x"})
 fixed("accounts_list", "GET", "/v1/accounts?limit=1")
 fixed("audit_list", "GET", "/v1/audit?limit=1")
@@ -149,6 +150,9 @@ fixed("charges_create", "POST", "/v1/charges", {"account_id": "{who}", "amount":
 fixed("charges_list", "GET", "/v1/charges?account_id={who}")
 fixed("check", "POST", "/v1/check", {"account_id": "{who}", "amount": 1})
 fixed("earnings_get", "GET", "/v1/earnings?account_id={who}")
+fixed("analytics_creator", "GET", "/v1/analytics/creator?account_id={who}")
+fixed("analytics_creator_peak_hours", "GET", "/v1/analytics/creator/peak-hours?account_id={who}")
+fixed("analytics_creator_retention", "GET", "/v1/analytics/creator/retention?account_id={who}")
 fixed("holds_create", "POST", "/v1/holds", {"account_id": "{who}", "amount": 1})
 fixed("wallets_list", "GET", "/v1/accounts/{who}/wallets")
 fixed("grants_create", "POST", "/v1/accounts/{who}/grants", {"credit_type": "general", "amount": 1, "source": "gift"})

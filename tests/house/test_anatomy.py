@@ -39,6 +39,7 @@ EXTRA: dict[str, str] = {
     "metering/reviews.py": "the verbs of the review of odd use",
     "metering/reviews.sql": "its queries",
     "insights/goals.py": "the verbs that read figures for goals and bonuses",
+    "insights/creators.py": "the verbs of what creators ask, beside those of the cells",
     "insights/invariants.sql": "what must hold of the rollups, as queries that return what does not",
     "insights/verification.py": "proves the rollups with the books, on one snapshot",
     "metering/checks.py": "check: read-only, gathered over concurrent callers",

@@ -298,7 +298,7 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
         "metering.held_of": (f"select metering.held_of({b.id}, 0)", False),
-        "insights.read": (rows_insights.READ.format(b.id), False),
+        **{name: (text.format(b.id), False) for name, text in rows_insights.READERS.items()},
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
 

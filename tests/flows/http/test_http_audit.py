@@ -97,8 +97,8 @@ async def _awards(client, own):
 
 # Besides what is created.
 BEGUN = {
-    "charges_reverse", "members_set", "invitations_accept", "accounts_erase", "accounts_set_referrer", "earnings_adjust",
-    "earnings_reviews_clear", "earnings_reviews_reject",
+    "charges_reverse", "members_set", "invitations_accept", "accounts_erase", "accounts_set_referrer",
+    "earnings_adjust", "earnings_reviews_clear", "earnings_reviews_reject",
 }  # fmt: skip
 ENDED = {"api_keys_revoke", "models_remove", "members_remove", "invitations_revoke", "sessions_end", "sessions_end_all"}
 

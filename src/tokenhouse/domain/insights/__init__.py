@@ -1,7 +1,40 @@
 """Figures of use and earnings: sums kept ready beside the records, which they equal at every moment."""
 
+from tokenhouse.domain.insights.creators import (
+    begins,
+    between,
+    clock,
+    creator,
+    last_days,
+    maturing,
+    model_number,
+    models_named,
+    recent,
+    retention,
+    users,
+)
 from tokenhouse.domain.insights.goals import best_models, goal_views
 from tokenhouse.domain.insights.service import forget, mark, read, rebuild, roll
 from tokenhouse.domain.insights.verification import verify
 
-__all__ = ["best_models", "forget", "goal_views", "mark", "read", "rebuild", "roll", "verify"]
+__all__ = [
+    "begins",
+    "best_models",
+    "between",
+    "clock",
+    "creator",
+    "forget",
+    "goal_views",
+    "last_days",
+    "mark",
+    "maturing",
+    "model_number",
+    "models_named",
+    "read",
+    "rebuild",
+    "recent",
+    "retention",
+    "roll",
+    "users",
+    "verify",
+]

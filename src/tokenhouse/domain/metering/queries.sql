@@ -181,6 +181,10 @@ UNION ALL
 SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.creator_id = %(account_id)s::bigint
 ORDER BY since, model_id;
 
+-- held : int
+-- What uses under review earned that are old enough to be paid.
+SELECT metering.held_of(%(earner_id)s::bigint, %(days)s::integer) AS nanos;
+
 -- maturing_by_bucket : Maturing*
 -- The same by bucket, or of one bucket, with one charge left out: what others' uses may still take back.
 SELECT m.bucket::integer AS bucket, m.nanos

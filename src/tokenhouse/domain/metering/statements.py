@@ -43,13 +43,22 @@ class Accrual:
 
 _Q = load_queries(__file__)
 _ACCRUALS = _Q.rows("accruals", Accrual)
+_HELD = _Q.rows("held", int)
 _MATURING = _Q.rows("maturing", int)
 
 
-async def statement(tx: Tx, earner_id: int, maturity_days: int) -> Statement:
-    """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened."""
+async def statement(tx: Tx, earner_id: int, maturity_days: int, young: int | None = None) -> Statement:
+    """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened.
+
+    young: what uses since then earned, where the caller knows it from sums; else the records are read. What is under
+    review is maturing beside it.
+    """
     owed = await earnings.accrued(tx, earner_id)
-    maturing = min(owed, await tx.one(_MATURING, earner_id=earner_id, days=maturity_days))
+    if young is None:
+        maturing = await tx.one(_MATURING, earner_id=earner_id, days=maturity_days)
+    else:
+        maturing = young + await tx.one(_HELD, earner_id=earner_id, days=maturity_days)
+    maturing = min(owed, maturing)
     out = await payouts.sums(tx, earner_id)
     return Statement(owed + out.in_payout + out.paid, maturing, owed - maturing, out.in_payout, out.paid)
 

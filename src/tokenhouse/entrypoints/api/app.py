@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.api import compat, docs, openapi, ops
+from tokenhouse.entrypoints.api import compat, compat_analytics, docs, openapi, ops
 from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
 from tokenhouse.entrypoints.api.refused import page_of
@@ -23,6 +23,7 @@ from tokenhouse.entrypoints.api.v1 import (
     batch,
     charges,
     checks,
+    creators,
     earnings,
     goals,
     holds,
@@ -61,12 +62,14 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         reviews,
         payouts,
         payees,
+        creators,
         keys,
         members,
         sessions,
         privacy,
         audit,
         compat,
+        compat_analytics,
         ops,
     )
 )
