@@ -38,9 +38,16 @@ class Economy:
 
 
 async def make(
-    server: EmbeddedServer, name: str, *, wallets: int, models: int, uses: int = 0, buckets: int = 1
+    server: EmbeddedServer,
+    name: str,
+    *,
+    wallets: int,
+    models: int,
+    uses: int = 0,
+    buckets: int = 1,
+    history: str = "history.sql",
 ) -> Economy:
-    """Make a database and fill it. `uses`: how many uses of models lie in its past."""
+    """Make a database and fill it. `uses`: how many uses of models lie in its past, which `history` writes."""
     booted = prepare_embedded(server, buckets, name)
     async with (
         Database(booted.app_conninfo, booted.signer, max_size=2) as database,
@@ -52,7 +59,7 @@ async def make(
         "allowance": ALLOWANCE, "top_up": TOP_UP, "nanos": _NANOS_PER_CREDIT,
     }  # fmt: skip
     with psycopg.connect(server.conninfo(name), autocommit=True, cursor_factory=psycopg.ClientCursor) as admin:
-        for script in ("economy.sql", "history.sql") if uses else ("economy.sql",):
+        for script in ("economy.sql", history) if uses else ("economy.sql",):
             with admin.transaction():
                 admin.execute((_HERE / script).read_text("utf-8"), values)
         admin.execute("vacuum analyze")

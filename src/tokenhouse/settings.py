@@ -124,6 +124,12 @@ class Settings(BaseSettings):
     """Whether users may submit models of their own, which an admin then approves."""
     reviews: Literal["open", "moderated"] = "open"
     """Whether reviews of models are published at once, or wait for a moderator."""
+    odd_use_held: bool = True
+    """Whether odd use is held for review; the next four say from where on a day of one account at one model is odd."""
+    odd_use_uses: Count = 500
+    odd_use_share_percent: Annotated[int, Field(ge=0, le=100)] = 60
+    odd_use_per_minute: Count = 30
+    odd_use_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024

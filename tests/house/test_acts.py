@@ -13,6 +13,7 @@ from tokenhouse.entrypoints.api import app
 RECORDED = {
     "accounts_create": "account.create",
     "accounts_update": "account.update",
+    "accounts_set_referrer": "account.refer",
     "accounts_change_plan": "plan.change",
     "members_set": "member.set",
     "members_remove": "member.remove",
@@ -37,6 +38,9 @@ RECORDED = {
     "payout_method_reveal": "payout.reveal",
     "payout_schedule_set": "payout.schedule",
     "payout_schedule_drop": "payout.schedule",
+    "earnings_adjust": "earnings.adjust",
+    "earnings_reviews_clear": "review.clear",
+    "earnings_reviews_reject": "review.reject",
     "models_create": "model.create",
     "models_update": "model.update",
     "models_remove": "model.remove",
@@ -52,8 +56,12 @@ RECORDED = {
 }
 _LEDGER = "the ledger's entry is its record, and the chain covers it"
 _AUTHORS = "its author's own word, which says itself whose it is and since when; moderating it is recorded"
+_WISH = "a goal is a wish of the creator's own: nothing depends on it"
 # operation_id: why it records no act
 UNRECORDED = {
+    "earnings_goals_create": _WISH,
+    "earnings_goals_update": _WISH,
+    "earnings_goals_remove": _WISH,
     "charges_create": _LEDGER,
     "charges_create_batch": _LEDGER,
     "holds_create": _LEDGER,

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from house.test_acts import RECORDED
 from http_face import is_problem, key
+from rights_awards import REVIEWS, review_of
 from tokenhouse.domain import access, catalog, ledger, market
 from tokenhouse.domain.access.types import SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Database
@@ -111,21 +112,34 @@ async def _market(client, database, user):
     }  # fmt: skip
 
 
-BEGUN = {"charges_reverse", "members_set", "invitations_accept", "accounts_erase"}  # besides what is created
+async def _awards(client, own):
+    """The same of adjustments, referrals and reviews."""
+    ann, bea = await client.account("ann", credits_left=50), await client.account("bea")
+    reviews = [await review_of(client, own, ann, bea) for _ in range(2)]
+    amount, said = {"amount_nano_usd": 5, "reason": "x"}, {"reason": "x"}
+    paths = [f"{REVIEWS}/{one}" for one in reviews]
+    return {
+        "accounts_set_referrer": ("PUT", f"/v1/accounts/{ann}/referrer", {"referred_by": bea}, f"account:{ann}"),
+        "earnings_adjust": ("POST", f"/v1/accounts/{bea}/earnings-adjustments", amount, "adjustment:{id}"),
+        "earnings_reviews_clear": ("POST", f"{paths[0]}/clear", said, f"review:{reviews[0]}"),
+        "earnings_reviews_reject": ("POST", f"{paths[1]}/reject", said, f"review:{reviews[1]}"),
+    }
+
+
+# Besides what is created.
+BEGUN = {
+    "charges_reverse", "members_set", "invitations_accept", "accounts_erase", "accounts_set_referrer",
+    "earnings_adjust", "earnings_reviews_clear", "earnings_reviews_reject",
+}  # fmt: skip
 ENDED = {
-    "api_keys_revoke",
-    "characters_remove",
-    "models_remove",
-    "members_remove",
-    "invitations_revoke",
-    "sessions_end",
+    "api_keys_revoke", "characters_remove", "models_remove", "members_remove", "invitations_revoke", "sessions_end",
     "sessions_end_all",
-}
+}  # fmt: skip
 
 
 async def test_every_recorded_route_leaves_its_act(client, own, session):
     stranger = await client.key_of(await client.account("eve"))
-    routes = await _routes(client, own, session)
+    routes = await _routes(client, own, session) | await _awards(client, own)
     assert routes.keys() == RECORDED.keys()
     for name, (method, path, body, target, *user) in routes.items():
         request = f"{name}-{key()}"

@@ -1,14 +1,19 @@
 """The background jobs: everything that is due, by one process at a time, each account on its own."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 
-from economy import Economy, clean, source
-from tokenhouse.domain import ledger, metering
+from economy import TERMS, Economy, clean, party, source
+from tokenhouse.domain import earnings, ledger, metering
+from tokenhouse.domain.earnings.rules import closed_months
+from tokenhouse.domain.metering import Thresholds
 from tokenhouse.entrypoints.jobs.runner import once
 from tokenhouse.entrypoints.jobs.tasks import TASKS, Context, Task
+from tokenhouse.infra.database import PLATFORM
 from tokenhouse.infra.database.exclusive import exclusive
 
 BY_NAME = {task.name: task for task in TASKS}
@@ -114,3 +119,37 @@ async def test_a_task_that_is_to_end_leaves_the_rest(economy, worker_db, admin):
     admin.execute("update ledger.hold set expires_at = clock_timestamp() - interval '1 day'")
     assert await once(BY_NAME["expire holds"], Context(worker_db, lambda: True)) == 0
     assert await once(BY_NAME["expire holds"], Context(worker_db, lambda: False)) == 1
+
+
+async def test_bonuses_are_paid_and_odd_use_is_held(economy, context):
+    owner, fan = await economy.account("owner"), await economy.account("fan", credits=100)
+    await economy.model("m", owner)
+    for _ in range(4):
+        await economy.charge(fan, model_id="m", amount=1)
+    await economy.apply(source(TERMS + '\n[[bonus]]\nid = "three"\nkind = "uses"\nat = 3\namount_usd = "1"\n'))
+    assert await once(BY_NAME["pay bonuses"], context) == 1
+    assert await once(BY_NAME["pay bonuses"], context) == 0
+    assert await once(BY_NAME["hold odd use"], context) == 0  # nobody said from where on it is odd
+    holding = replace(context, odd_use=Thresholds(uses=4))
+    assert await once(BY_NAME["hold odd use"], holding) == 1
+    assert await once(BY_NAME["hold odd use"], holding) == 0
+    await clean(economy.db)
+
+
+async def test_the_best_of_a_month_are_read_from_the_figures(economy, context, admin):
+    owners = [await economy.account(f"o{n}") for n in range(3)]
+    fan = await economy.account("fan", credits=1000)
+    month = closed_months(datetime.now(UTC) - timedelta(days=62), datetime.now(UTC))[0][0]
+    for number, owner in enumerate(owners):
+        await economy.model(f"m{number}", owner)
+        at = (month + timedelta(days=number)).isoformat()
+        await economy.charge(fan, model_id=f"m{number}", amount=10 + number, occurred_at=at)
+    await economy.charge(fan, model_id="m0", amount=500)  # this month's
+    rule = '\n[[bonus]]\nid = "best"\nkind = "performance"\nat = 2\namount_usd = "5"\n'
+    await economy.apply(source(TERMS + rule))
+    admin.execute("update catalog.version set applied_at = now() - interval '62 days'")
+    assert await once(BY_NAME["pay bonuses"], context) == 2
+    assert await once(BY_NAME["pay bonuses"], context) == 0
+    async with economy.db.read(PLATFORM) as tx:
+        paid = [len(await earnings.bonuses_of(tx, party(owner))) for owner in owners]
+    assert paid == [0, 1, 1]

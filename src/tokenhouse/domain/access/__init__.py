@@ -26,6 +26,7 @@ from tokenhouse.domain.access.people import (
     sign_up,
     verify_email,
 )
+from tokenhouse.domain.access.referrals import set_referrer
 from tokenhouse.domain.access.service import (
     Identities,
     accounts_by_number,
@@ -109,6 +110,7 @@ __all__ = [
     "set_member",
     "set_password",
     "set_platform_role",
+    "set_referrer",
     "sign_in",
     "sign_up",
     "sweep_rate_windows",

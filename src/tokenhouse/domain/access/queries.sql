@@ -271,3 +271,11 @@ SELECT access.sweep_rate_windows() AS swept;
 -- The people of providers who are tied to an account.
 SELECT e.issuer, e.subject, e.created_at
 FROM access.external_identity AS e WHERE e.account_id = %(account_id)s::bigint ORDER BY e.issuer, e.subject;
+
+-- set_referrer : bool
+-- Says who brought an account; false where another was said before.
+SELECT access.set_referrer(%(account_id)s::bigint, %(referrer_id)s::bigint) AS said;
+
+-- referrer_of : int
+-- The number of the account that brought this one.
+SELECT a.referrer_id FROM access.account AS a WHERE a.id = %(account_id)s::bigint AND a.referrer_id IS NOT NULL;

@@ -15,17 +15,20 @@ from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from tokenhouse.domain.catalog.prices import price_of
 from tokenhouse.domain.catalog.table import Problems, Table
 from tokenhouse.domain.catalog.types import (
+    BONUS_KINDS,
     GRANT_SOURCES,
     MAX_CREDITS,
     UNLIMITED,
     UNPRICED,
     USAGE_TYPES,
     AccountKind,
+    Bonus,
+    BonusKind,
     CatalogInvalid,
     Document,
     EarningsPolicy,
@@ -35,12 +38,17 @@ from tokenhouse.domain.catalog.types import (
     TopUp,
 )
 
-Item = TypeVar("Item", Operation, Plan, TopUp, EarningsPolicy)
+Item = TypeVar("Item", Operation, Plan, TopUp, EarningsPolicy, Bonus)
 
 _HEADING = re.compile(r"\s*\[\[\s*(\w+)\s*\]\]")
-_KINDS = ("operation", "plan", "top_up", "earnings_policy")
+_KINDS = ("operation", "plan", "top_up", "earnings_policy", "bonus")
 _GENERAL = "general"  # what models are bought with and chat is paid in
 _DEFAULT_POLICY = "flat"
+_AT = {
+    "uses": "is missing; say from how many uses on it is paid",
+    "referral": "is missing; say after how many bought credits spent it is paid",
+    "performance": "is missing; say how many of a month's best models get it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,7 @@ def parse(text: str, name: str = "catalog") -> Document:
         _by_id([_plan(table, known) for table in tables["plan"]]),
         _by_id([_top_up(table, known) for table in tables["top_up"]]),
         _by_id([_policy(table) for table in tables["earnings_policy"]]),
+        _by_id([_bonus(table) for table in tables["bonus"]]),
     )
     _check_whole(document, tables, problems)
     if problems.found:
@@ -188,6 +197,32 @@ def _policy(table: Table) -> EarningsPolicy:
     )
     table.finish()
     return policy
+
+
+def _bonus(table: Table) -> Bonus:
+    kind = cast("BonusKind", table.choice("kind", BONUS_KINDS))
+    threshold = table.integer("at", 1, MAX_CREDITS, optional=True)
+    if kind == "first_sale":
+        if threshold is not None:
+            table.problem("at", "is not for a first_sale, which is one sale; remove it")
+    elif "at" not in table.raw:
+        table.problem("at", _AT[kind])
+    scope = table.choice("scope", ("model", "creator")) if "scope" in table.raw else "model"
+    if kind in ("referral", "performance") and "scope" in table.raw:
+        table.problem("scope", f"is not for a {kind}; remove it")
+    amount = table.usd("amount_usd")
+    if amount == 0:
+        table.problem("amount_usd", "must be above 0; make it active = false to pay nothing")
+    bonus = Bonus(
+        id=table.id(),
+        kind=kind,
+        threshold=threshold or 1,
+        amount_nanos=amount or 0,
+        scope=cast("Literal['model', 'creator']", scope),
+        active=table.flag("active", default=True),
+    )
+    table.finish(("scope",))
+    return bonus
 
 
 def _credit_type(table: Table, known: frozenset[str]) -> str:

@@ -34,6 +34,11 @@ SELECT DISTINCT ON (e.id)
 FROM catalog.earnings_policy AS e
 ORDER BY e.id, e.version DESC;
 
+-- bonuses : BonusRow*
+SELECT DISTINCT ON (b.id) b.id, b.version, b.retired, b.kind, b.threshold, b.amount_nanos, b.scope, b.active
+FROM catalog.bonus AS b
+ORDER BY b.id, b.version DESC;
+
 -- applied_source : str
 -- The file that was applied last, word for word.
 SELECT v.source FROM catalog.version AS v ORDER BY v.id DESC LIMIT 1;

@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from tokenhouse.domain.catalog.prices import price_of, written_bulk, written_rates, written_tiers
 from tokenhouse.domain.catalog.types import (
     AccountKind,
+    Bonus,
+    BonusKind,
     Catalog,
     Change,
     Document,
@@ -96,6 +98,20 @@ class PolicyRow:
     params: str
 
 
+@dataclass(frozen=True, slots=True)
+class BonusRow:
+    """A bonus rule."""
+
+    id: str
+    version: int
+    retired: bool
+    kind: str
+    threshold: int
+    amount_nanos: int
+    scope: str
+    active: bool
+
+
 def operation_of(row: OperationRow) -> Operation:
     """Build an operation of its row."""
     price = price_of(json.loads(row.price), json.loads(row.tiers), json.loads(row.bulk))
@@ -138,10 +154,23 @@ def policy_of(row: PolicyRow) -> EarningsPolicy:
     )
 
 
+def bonus_of(row: BonusRow) -> Bonus:
+    """Build a bonus rule of its row."""
+    return Bonus(
+        row.id,
+        cast("BonusKind", row.kind),
+        row.threshold,
+        row.amount_nanos,
+        cast("Literal['model', 'creator']", row.scope),
+        row.active,
+        row.version,
+    )
+
+
 def changed_rows(changes: Iterable[Change], old: Catalog, new: Document) -> dict[str, list[dict[str, object]]]:
     """Write the rows that a new version brings: what is new or changed, and what is withdrawn as it was."""
     rows: dict[str, list[dict[str, object]]] = {
-        "credit_type": [], "operation": [], "plan": [], "top_up": [], "earnings_policy": [],
+        "credit_type": [], "operation": [], "plan": [], "top_up": [], "earnings_policy": [], "bonus": [],
     }  # fmt: skip
     for change in changes:
         retired = change.sort == "removed"
@@ -160,6 +189,8 @@ def _row(change: Change, where: Catalog | Document) -> dict[str, object]:
         return _plan_row(where.plans[change.id])
     if change.kind == "top_up":
         return _top_up_row(where.top_ups[change.id])
+    if change.kind == "bonus":
+        return _bonus_row(where.bonuses[change.id])
     return _policy_row(where.policies[change.id])
 
 
@@ -207,6 +238,17 @@ def _policy_row(policy: EarningsPolicy) -> dict[str, object]:
         "earn_on": sorted(policy.earn_on),
         "kind": policy.kind,
         "params": dict(policy.params),
+    }
+
+
+def _bonus_row(bonus: Bonus) -> dict[str, object]:
+    return {
+        "id": bonus.id,
+        "kind": bonus.kind,
+        "threshold": bonus.threshold,
+        "amount_nanos": bonus.amount_nanos,
+        "scope": bonus.scope,
+        "active": bonus.active,
     }
 
 

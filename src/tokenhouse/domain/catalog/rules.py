@@ -117,6 +117,7 @@ def diff(old: Catalog | Document | None, new: Catalog | Document) -> list[Change
     changes += _between("plan", old.plans if old else {}, new.plans)
     changes += _between("top_up", old.top_ups if old else {}, new.top_ups)
     changes += _between("earnings_policy", old.policies if old else {}, new.policies)
+    changes += _between("bonus", old.bonuses if old else {}, new.bonuses)
     return changes
 
 

@@ -6,12 +6,14 @@ from tokenhouse.domain import access
 from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.catalog.document import Source, parse
 from tokenhouse.domain.catalog.rows import (
+    BonusRow,
     CreditTypeRow,
     OperationRow,
     PlanRow,
     PolicyRow,
     TopUpRow,
     VersionRow,
+    bonus_of,
     changed_rows,
     operation_of,
     plan_of,
@@ -30,6 +32,7 @@ _OPERATIONS = _Q.rows("operations", OperationRow)
 _PLANS = _Q.rows("plans", PlanRow)
 _TOP_UPS = _Q.rows("top_ups", TopUpRow)
 _POLICIES = _Q.rows("policies", PolicyRow)
+_BONUSES = _Q.rows("bonuses", BonusRow)
 _APPLIED_SOURCE = _Q.rows("applied_source", str)
 _LOCK = _Q.nothing("lock")
 _APPLY = _Q.rows("apply", int)
@@ -51,6 +54,7 @@ async def load(tx: Tx) -> Catalog:
     top_ups = [top_up_of(row) for row in await tx.all(_TOP_UPS) if not row.retired]
     top_ups.sort(key=lambda pack: pack.credits)
     policies = [policy_of(row) for row in await tx.all(_POLICIES) if not row.retired]
+    bonuses = [bonus_of(row) for row in await tx.all(_BONUSES) if not row.retired]
     return Catalog(
         version=version.id if version else 0,
         digest=version.digest if version else "",
@@ -60,6 +64,7 @@ async def load(tx: Tx) -> Catalog:
         plans=MappingProxyType({item.id: item for item in plans}),
         top_ups=MappingProxyType({item.id: item for item in top_ups}),
         policies=MappingProxyType({item.id: item for item in policies}),
+        bonuses=MappingProxyType({item.id: item for item in bonuses}),
     )
 
 

@@ -142,6 +142,27 @@ class EarningsPolicy:
     version: int = field(default=0, compare=False)
 
 
+BonusKind = Literal["uses", "first_sale", "referral", "performance"]
+BONUS_KINDS: tuple[BonusKind, ...] = ("uses", "first_sale", "referral", "performance")
+
+
+@dataclass(frozen=True, slots=True)
+class Bonus:
+    """A rule that pays creators once for what was reached.
+
+    `threshold`: uses by others (uses), 1 (first_sale), bought credits that the one who was referred spent (referral),
+    how many of a month's models that earned most (performance). `scope`: by model, or by creator over all models.
+    """
+
+    id: str
+    kind: BonusKind
+    threshold: int
+    amount_nanos: int
+    scope: Literal["model", "creator"] = "model"
+    active: bool = True
+    version: int = field(default=0, compare=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A catalog as its file says it, checked; dictionaries by id."""
@@ -151,6 +172,7 @@ class Document:
     plans: Mapping[str, Plan]
     top_ups: Mapping[str, TopUp]
     policies: Mapping[str, EarningsPolicy]
+    bonuses: Mapping[str, Bonus] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +192,10 @@ class Catalog:
     plans: Mapping[str, Plan]
     top_ups: Mapping[str, TopUp]
     policies: Mapping[str, EarningsPolicy]
+    bonuses: Mapping[str, Bonus] = field(default_factory=dict)
 
 
-Kind = Literal["credit_type", "operation", "plan", "top_up", "earnings_policy"]
+Kind = Literal["credit_type", "operation", "plan", "top_up", "earnings_policy", "bonus"]
 Sort = Literal["added", "changed", "removed"]
 
 

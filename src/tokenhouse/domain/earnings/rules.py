@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import UTC, date, datetime, time, timedelta
 
-from tokenhouse.domain.earnings.types import EarningReason
-from tokenhouse.infra.kernel.money import BPS, MAX_NANOS
+from tokenhouse.domain.earnings.types import EarningReason, Goal, Progress
+from tokenhouse.infra.kernel.money import BPS, MAX_NANOS, ceil_div
+from tokenhouse.infra.kernel.periods import zone
 
 
 def earning_reason(
@@ -66,3 +68,57 @@ def split(
         for place, owner in enumerate(owners):
             shares[owner] = shares.get(owner, 0) + each + (place < spare)
     return list(shares.items())
+
+
+RATE_DAYS = 30
+"""Of how many days the rate is that goals are forecast by."""
+HISTORY_DAYS = 7
+"""There is no forecast before something was earned that long ago."""
+_FORECAST_DAYS = 3650
+
+
+def progress(goal: Goal, earned: int, recent: int, older: int, at: datetime, time_zone: str) -> Progress:
+    """Say how far a goal is at a moment, by the days of the account's zone.
+
+    earned: since the goal began and, where it has an end, before that. recent: in the last RATE_DAYS; older: in those
+    but the last HISTORY_DAYS. The forecast is today and so many days more as what is missing takes at the plain rate
+    recent / RATE_DAYS, rounded up to whole days.
+    """
+    today = at.astimezone(zone(time_zone)).date()
+    percent = max(0, earned * 100 // goal.nanos)
+    if earned >= goal.nanos:
+        return Progress(earned, percent, "reached", None, "reached")
+    if goal.due_on is not None and today > goal.due_on:
+        return Progress(earned, percent, "missed", None, "missed")
+    if older <= 0:
+        return Progress(earned, percent, "open", None, "not_enough_history")
+    if recent <= 0:
+        return Progress(earned, percent, "open", None, "no_earnings")
+    days = ceil_div((goal.nanos - earned) * RATE_DAYS, recent)
+    if days > _FORECAST_DAYS:
+        return Progress(earned, percent, "open", None, "too_far")
+    return Progress(earned, percent, "open", today + timedelta(days=days), None)
+
+
+def end_of(day: date, time_zone: str) -> datetime:
+    """Give the first moment after a day of a zone, in UTC."""
+    return datetime.combine(day + timedelta(days=1), time.min, zone(time_zone)).astimezone(UTC)
+
+
+def month_text(begin: datetime) -> str:
+    """Name a month by its first moment: 2030-01."""
+    return f"{begin:%Y-%m}"
+
+
+def closed_months(since: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
+    """List the months (UTC) that are over, from the one of `since` on: first moment, first moment after."""
+    begin = since.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    months = []
+    while (end := _next_month(begin)) <= now:
+        months.append((begin, end))
+        begin = end
+    return months
+
+
+def _next_month(begin: datetime) -> datetime:
+    return begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)

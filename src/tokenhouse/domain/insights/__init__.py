@@ -13,10 +13,28 @@ from tokenhouse.domain.insights.creators import (
     retention,
     users,
 )
+from tokenhouse.domain.insights.goals import best_models, goal_views
 from tokenhouse.domain.insights.service import forget, mark, read, rebuild, roll
 from tokenhouse.domain.insights.verification import verify
 
 __all__ = [
-    "begins", "between", "clock", "creator", "forget", "last_days", "mark", "maturing", "model_number", "models_named",
-    "read", "rebuild", "recent", "retention", "roll", "users", "verify",
-]  # fmt: skip
+    "begins",
+    "best_models",
+    "between",
+    "clock",
+    "creator",
+    "forget",
+    "goal_views",
+    "last_days",
+    "mark",
+    "maturing",
+    "model_number",
+    "models_named",
+    "read",
+    "rebuild",
+    "recent",
+    "retention",
+    "roll",
+    "users",
+    "verify",
+]

@@ -122,7 +122,7 @@ WITH derived AS (
                    sum(c.cost_nanos), sum(c.allowance), sum(c.top_up)) AS figures
   FROM insights.cell AS c
   CROSS JOIN (VALUES ('hour'), ('day'), ('month')) AS g (grain)
-  WHERE c.grain = 'quarter' AND (g.grain <> 'hour' OR c.cube IN ('earner', 'payer', 'platform', 'platform_work'))
+  WHERE c.grain = 'quarter' AND (g.grain <> 'hour' OR c.cube IN ('earner', 'platform'))
   GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 ), kept AS (
   SELECT c.*, concat_ws(' ', c.uses, c.credits, c.counted, c.counted_credits, c.nanos, c.cost_nanos, c.allowance, c.top_up)

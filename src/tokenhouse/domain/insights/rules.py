@@ -13,7 +13,7 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
-_DENSE: Final[frozenset[Cube]] = frozenset({"earner", "payer", "platform", "platform_work"})
+_DENSE: Final[frozenset[Cube]] = frozenset({"earner", "platform"})
 
 
 AUDIENCE: Final[tuple[Grain, ...]] = ("month", "day")

@@ -1,11 +1,14 @@
 """Check, charge, hold, capture, void, reverse: the hot path."""
 
+from tokenhouse.domain.metering.adjustments import adjust
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
 from tokenhouse.domain.metering.model_reviews import review_model
+from tokenhouse.domain.metering.oddity import Thresholds
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
+from tokenhouse.domain.metering.reviews import ReviewRow, clear, find_review, open_reviews, reject, reviews
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
 from tokenhouse.domain.metering.verification import Proof, verify
@@ -19,18 +22,26 @@ __all__ = [
     "Kept",
     "Proof",
     "Rates",
+    "ReviewRow",
     "Statement",
+    "Thresholds",
     "Verdict",
     "accruals",
+    "adjust",
+    "clear",
     "credit_charge",
     "erase",
+    "find_review",
     "kept_of",
+    "open_reviews",
     "receipt_of",
     "receipt_rows",
     "receipts",
     "receipts_of",
+    "reject",
     "reverse",
     "review_model",
+    "reviews",
     "run_schedules",
     "settle_account",
     "statement",

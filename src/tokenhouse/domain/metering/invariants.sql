@@ -139,7 +139,7 @@ LEFT JOIN (
   GROUP BY v.bucket, v.usage_id
 ) AS t ON t.bucket = r.bucket AND t.usage_id = r.usage_id
 WHERE u.id IS NULL OR r.amount > u.amount OR r.amount <> coalesce(t.credits, 0) OR r.nanos <> coalesce(t.nanos, 0)
-   OR r.ends <> (r.amount = u.amount)::integer;
+   OR r.ends <> (r.amount = u.amount AND r.amount > 0)::integer;
 
 -- standings : Difference*
 -- A model's uses, credits and nano-dollars are those of its counted uses, less what was reversed.
@@ -202,6 +202,34 @@ SELECT concat_ws(' ', 'use', u.id) AS subject, u.nanos::text AS recorded, '0' AS
 FROM metering.usage AS u
 WHERE u.counted AND u.account_id = any(u.earners);
 
+-- adjustments : Difference*
+-- What was paid to an earner or taken back but for no use is what its transfers say, in whichever buckets.
+SELECT concat_ws(' ', 'adjustment', coalesce(a.id, t.entry_id)) AS subject, coalesce(a.nanos, 0)::text AS recorded,
+       coalesce(t.sum, 0)::text AS derived
+FROM earnings.adjustment AS a
+FULL JOIN (
+  SELECT x.entry_id, x.owner_id, x.kind, sum(CASE WHEN x.credit_id > 0 THEN x.amount ELSE -x.amount END) AS sum
+  FROM ledger.transfer AS x WHERE x.kind IN ('adjustment', 'bonus')
+  GROUP BY x.entry_id, x.owner_id, x.kind
+) AS t ON t.entry_id = a.id AND t.owner_id = a.account_id AND t.kind = a.kind
+WHERE a.id IS NULL OR t.entry_id IS NULL OR a.nanos <> t.sum;
+
+-- reviews : Difference*
+-- A rejected review took what its uses' rejections took; only uses of rejected reviews are rejected.
+SELECT concat_ws(' ', 'review', v.id, 'use', min(r.usage_id::text) FILTER (WHERE v.id IS NULL)) AS subject,
+       concat_ws(' ', coalesce(v.taken, 0), 'taken', coalesce(v.lost, 0), 'lost') AS recorded,
+       concat_ws(' ', coalesce(sum(r.nanos), 0), 'taken', coalesce(sum(r.lost_nanos), 0), 'lost') AS derived
+FROM (SELECT x.* FROM metering.review AS x WHERE x.state = 'rejected') AS v
+FULL JOIN (
+  SELECT x.bucket, x.usage_id, x.nanos, x.lost_nanos, u.account_id, u.model_id, u.occurred_at, u.recorded_at
+  FROM metering.reversal AS x JOIN metering.usage AS u ON u.bucket = x.bucket AND u.id = x.usage_id
+  WHERE x.amount = 0
+) AS r
+  ON r.bucket = v.bucket AND r.account_id = v.account_id AND r.model_id = v.model_id AND r.occurred_at >= v.since
+  AND r.recorded_at < v.until
+GROUP BY v.bucket, v.id, v.taken, v.lost
+HAVING coalesce(v.taken, 0) <> coalesce(sum(r.nanos), 0) OR coalesce(v.lost, 0) <> coalesce(sum(r.lost_nanos), 0);
+
 -- buckets : Difference*
 -- An account's rows stand in its bucket.
 SELECT concat_ws(' ', 'account', a.id) AS subject, a.bucket::text AS recorded, (mod(a.id, d.buckets))::text AS derived
@@ -216,7 +244,9 @@ SELECT s.code AS asset, s.issued::text AS issued, s.spent::text AS spent, s.laps
 FROM (
   SELECT x.id, x.code,
          coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('grant', 'allowance', 'earning')), 0)
-           - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'reversal' AND t.asset_id = 0), 0) AS issued,
+           - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'reversal' AND t.asset_id = 0), 0)
+           + coalesce(sum(CASE WHEN t.credit_id > 0 THEN t.amount ELSE -t.amount END)
+                      FILTER (WHERE t.kind IN ('adjustment', 'bonus')), 0) AS issued,
          coalesce(sum(t.amount) FILTER (WHERE t.kind IN ('charge', 'capture', 'purchase')), 0)
            - coalesce(sum(t.amount) FILTER (WHERE t.kind = 'reversal' AND t.asset_id > 0), 0)
            + coalesce(sum(t.amount) FILTER (WHERE t.kind = 'payout'), 0)

@@ -112,9 +112,13 @@ ORDER BY min(t.leg) FILTER (WHERE t.kind <> 'reversal');
 -- use_of : Use
 -- What a charge was, as its reversal needs it. Locks nothing: it never changes.
 SELECT u.asset_id::integer AS asset_id, u.kind, u.amount, u.credits, u.nanos, u.counted, u.model_id, u.earners,
-       metering.earned_by(u.bucket, u.id) AS earned, u.user_label
+       u.user_label
 FROM metering.usage AS u
 WHERE u.bucket = %(bucket)s::smallint AND u.id = %(usage)s::uuid AND u.account_id = %(account_id)s::bigint;
+
+-- earned_now : list
+-- What a charge earned whom.
+SELECT metering.earned_by(%(bucket)s::smallint, %(usage)s::uuid) AS earned;
 
 -- lock_standing : nothing
 SELECT earnings.lock_standings(%(bucket)s::smallint, %(models)s::bigint[]);
@@ -134,7 +138,8 @@ SELECT ledger.bring_forward(%(bucket)s::smallint, %(owner)s::bigint, %(asset)s::
 
 -- accruals : Accrual*
 -- What an earner was credited, newest first.
-SELECT a.id, a.kind, a.charge_id, a.model_id, a.usage_type, a.user_id, a.credits, a.nanos, a.occurred_at, a.created_at
+SELECT a.id, a.kind, a.charge_id, a.model_id, a.usage_type, a.user_id, a.credits, a.nanos, a.note, a.occurred_at,
+       a.created_at
 FROM metering.accruals_of(%(earner_id)s::bigint, %(before)s::uuid, %(most)s::integer) AS a;
 
 -- maturing : int
@@ -210,6 +215,10 @@ ORDER BY at, id;
 SELECT count(*) AS count
 FROM metering.usage AS u
 WHERE u.user_label = %(name)s::text AND u.account_id <> %(account_id)s::bigint;
+
+-- held : int
+-- What uses under review earned that are old enough to be paid.
+SELECT metering.held_of(%(earner_id)s::bigint, %(days)s::integer) AS nanos;
 
 -- maturing_by_bucket : Maturing*
 -- The same by bucket, or of one bucket, with one charge left out: what others' uses may still take back.

@@ -31,9 +31,10 @@ _Q = load_queries(__file__)
 _USE_OF = _Q.rows("use_of", Use)
 _REVERSED = _Q.rows("reversed", Reversed)
 _BURNED = _Q.rows("burned", LotBurned)
-_LOCK_STANDING = _Q.nothing("lock_standing")
-_LOCKED_EARNERS = _Q.rows("locked_earners", EarnerColumns)
+LOCK_STANDING = _Q.nothing("lock_standing")
+LOCKED_EARNERS = _Q.rows("locked_earners", EarnerColumns)
 _RECORD_REVERSAL = _Q.nothing("record_reversal")
+_EARNED_NOW = _Q.rows("earned_now", list)
 _BRING_FORWARD = _Q.nothing("bring_forward")
 
 
@@ -211,12 +212,14 @@ async def _take_earnings(
     if use.model_id is None or not use.counted:
         return []
     earners = use.earners or []
-    await tx.run(_LOCK_STANDING, bucket=posting.bucket, models=arrays.ints([use.model_id]))
-    locked = await tx.one(_LOCKED_EARNERS, bucket=posting.bucket, owners=arrays.ints(earners))
+    await tx.run(LOCK_STANDING, bucket=posting.bucket, models=arrays.ints([use.model_id]))
+    locked = await tx.one(LOCKED_EARNERS, bucket=posting.bucket, owners=arrays.ints(earners))
     owners = locked.owners or []
     accounts = dict(zip(owners, locked.accounts or [], strict=True))
     balances = dict(zip(owners, locked.balances or [], strict=True))
-    earned: dict[int, int] = {earner: nanos for earner, nanos in use.earned or ()}  # noqa: C416 - typed pairs
+    # Read under the locks: a review may have rejected the use meanwhile.
+    now = await tx.one(_EARNED_NOW, bucket=posting.bucket, usage=usage_id)
+    earned: dict[int, int] = {earner: nanos for earner, nanos in now or ()}  # noqa: C416 - typed pairs
     for earner in earned:
         others = await withdrawals.maturing_by_bucket(tx, earner, maturity_days, bucket=posting.bucket, beside=usage_id)
         balances[earner] = max(0, balances.get(earner, 0) - others.get(posting.bucket, 0))

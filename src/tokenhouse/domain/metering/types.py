@@ -353,7 +353,7 @@ class LotBurned:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A charge as its reversal needs it. earners: whose use it counted as; earned: [earner, nano-dollars]."""
+    """A charge as its reversal needs it. earners: whose use it counted as."""
 
     asset_id: int
     kind: str
@@ -363,7 +363,6 @@ class Use:
     counted: bool
     model_id: int | None
     earners: list[int] | None
-    earned: list[list[int]] | None
     user_label: str | None
 
 

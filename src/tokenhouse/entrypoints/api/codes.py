@@ -29,7 +29,7 @@ CODES: dict[str, tuple[int, str, str]] = {
         "PUT /v1/accounts/{id}/payout-method, or pay by hand: method `manual`.",
     ),
     "approver_is_requester": (403, "Who approves requested it.", "Let another person approve."),
-    "insufficient_earnings": (402, "The payout is over what is payable.", "Ask for less, or wait until more matured."),
+    "insufficient_earnings": (402, "More is to be taken than is payable.", "Ask for less, or wait until more matured."),
     "forbidden": (403, "The right account, without the scope or the role.", "Use a key that has it."),
     "cross_site": (
         403,
@@ -40,6 +40,9 @@ CODES: dict[str, tuple[int, str, str]] = {
     "method_not_allowed": (405, "The path has no such method.", "The header Allow names those it has."),
     "body_too_slow": (408, "The body did not come within 30 seconds.", "Send it again."),
     "conflict": (409, "The state of things forbids it, or somebody was quicker.", "Look again, then retry."),
+    "referrer_set": (409, "Who brought the account was said before.", "Nothing: it is said once."),
+    "review_ended": (409, "The review was cleared or rejected.", "Look at `state`; a review ends once."),
+    "too_many_goals": (409, "The account has 100 goals.", "Remove one first."),
     "already_credited": (409, "The charge named a model, or was credited before.", "Nothing is left to do."),
     "already_exists": (409, "The id is taken.", "Choose another, or change what is there."),
     "already_owned": (409, "The model is owned: by the buyer, or, an exclusive one, by another.", "Choose another."),

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from tokenhouse.domain import alerts
+from tokenhouse.domain.metering import Thresholds
 from tokenhouse.entrypoints.jobs.tasks import TASKS, Context, Task
 from tokenhouse.infra.database import Database
 from tokenhouse.infra.database.boot import prepare
@@ -39,6 +40,7 @@ async def run(settings: Settings) -> None:
                 ended.is_set,
                 mail=alerts.outlet_of("mail", settings.channels),
                 payouts=settings.payout_terms,
+                odd_use=_odd_use(settings),
                 sealer=lambda: Sealer(seal_keys(settings)),
             )
             log.info("jobs begin", tasks=[task.name for task in TASKS])
@@ -48,6 +50,17 @@ async def run(settings: Settings) -> None:
     finally:
         if booted.server is not None:
             await asyncio.to_thread(booted.server.release)
+
+
+def _odd_use(settings: Settings) -> Thresholds | None:
+    if not settings.odd_use_held:
+        return None
+    return Thresholds(
+        settings.odd_use_uses,
+        settings.odd_use_share_percent,
+        settings.odd_use_per_minute,
+        settings.odd_use_minutes,
+    )
 
 
 async def _repeat(task: Task, context: Context, ended: asyncio.Event) -> None:

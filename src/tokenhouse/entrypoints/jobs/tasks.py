@@ -12,8 +12,9 @@ import structlog
 from tokenhouse.domain import access, alerts, insights, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
+from tokenhouse.domain.metering import Thresholds
 from tokenhouse.domain.payouts.types import Setup, Terms
-from tokenhouse.entrypoints.jobs import payouts_tasks
+from tokenhouse.entrypoints.jobs import awards_tasks, payouts_tasks
 from tokenhouse.infra.database import PLATFORM, Actor, Database
 from tokenhouse.infra.kernel.sealing import Sealer
 
@@ -28,13 +29,15 @@ class Context:
     """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time.
 
     mail: what delivers it; None: nothing is set up, it waits. payouts: what holds for them; methods: what is set up of
-    those that send by themselves; sealer: gives what opens payees' details, None where no keys are set.
+    those that send by themselves; odd_use: from where on use is held for review, None: none is; sealer: gives what
+    opens payees' details, None where no keys are set.
     """
 
     database: Database
     ended: Callable[[], bool]
     mail: Outlet | None = None
     payouts: Terms = field(default_factory=Terms)
+    odd_use: Thresholds | None = None
     methods: Setup = field(default_factory=Setup)
     sealer: Callable[[], Sealer] | None = None
 
@@ -162,6 +165,8 @@ TASKS = (
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("sweep mail", 3600, sweep_mail),
     Task("forget sessions", 3600, forget_sessions),
+    Task("pay bonuses", 300, awards_tasks.pay_bonuses),
+    Task("hold odd use", 3600, awards_tasks.open_reviews),
     Task("request due payouts", 600, payouts_tasks.request_due_payouts),
     Task("send payouts", 20, payouts_tasks.send_payouts),
     Task("sweep rate windows", 60, sweep_rate_windows),

@@ -222,6 +222,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
                 "credits": 5,
                 "nano_usd": 500_000,
                 "usd": "0.0005",
+                "note": None,
                 "occurred_at": _AT,
                 "created_at": _AT,
             }

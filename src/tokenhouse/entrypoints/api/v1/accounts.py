@@ -16,7 +16,7 @@ from tokenhouse.entrypoints.api.reference import LIST, READ, WRITE, created, fou
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
 from tokenhouse.entrypoints.api.types import Answer, Body, Email, Id, Name, Word
 from tokenhouse.infra.database import PLATFORM, Actor, Tx
-from tokenhouse.infra.kernel.errors import NotFound
+from tokenhouse.infra.kernel.errors import NotFound, UnknownReference
 
 routes = router("Accounts")
 
@@ -40,6 +40,8 @@ class AccountBody(Body):
     """A plan of the catalog; `free` for a user and `starter` for an organization unless given."""
     time_zone: Word = "UTC"
     """An IANA name such as Europe/Berlin: months are counted in it."""
+    referred_by: Id | None = None
+    """The account that brought this one: for the bonus of a referral."""
 
 
 class AccountPatch(Body):
@@ -62,6 +64,21 @@ class AccountOut(Answer):
     plan: str | None
     time_zone: str
     created_at: datetime
+
+
+class ReferrerBody(Body):
+    """Who brought the account."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"referred_by": "c-7"}]})
+
+    referred_by: Id
+
+
+class ReferrerOut(Answer):
+    """Who brought an account."""
+
+    account_id: str
+    referred_by: str
 
 
 class PlanBody(Body):
@@ -93,6 +110,13 @@ async def _told(tx: Tx, account: Account) -> dict[str, Any]:
     }
 
 
+async def _refer(tx: Tx, account: Account, referred_by: str) -> None:
+    referrer = await access.find_account(tx, referred_by)
+    if referrer is None:
+        raise UnknownReference.of("referred_by", "is no account; name the one that brought this one")
+    await access.set_referrer(tx, account, referrer)
+
+
 def _act(name: str, account: Account, before: object, after: object) -> Act:
     return Act(name, "account", str(account.id), account.id, before, after)
 
@@ -120,6 +144,8 @@ async def accounts_create(call: TheCall, body: AccountBody) -> Response:
         account = await access.create_account(tx, new)
         plan = body.plan or _FIRST_PLAN[body.kind]
         await wallets.enrol(tx, catalog, party_of(account), plan, account.time_zone)
+        if body.referred_by is not None:
+            await _refer(tx, account, body.referred_by)
         told = await _told(tx, account)
         await access.record(tx, call.by(), _act("account.create", account, None, told))
     return answer(told, 201)
@@ -217,3 +243,20 @@ async def accounts_entitlements(call: TheCall, account_id: str) -> Response:
         enrolment = await wallets.enrolment_of(tx, party_of(identity))
     plan = catalog.plans.get(enrolment.plan_id) if enrolment else None
     return answer({"plan": enrolment.plan_id if enrolment else None, "limits": dict(plan.limits) if plan else {}})
+
+
+@routes.put(
+    "/v1/accounts/{account_id}/referrer",
+    operation_id="accounts_set_referrer",
+    summary="Say who brought an account",
+    responses={**found(ReferrerOut, description="Said."), **WRITE},
+)
+async def accounts_set_referrer(call: TheCall, account_id: str, body: ReferrerBody) -> Response:
+    """Say who brought an account, once: for the bonus of a referral. For platform keys and admins."""
+    await call.account(account_id, "admin")
+    told = {"account_id": account_id, "referred_by": body.referred_by}
+    async with call.runtime.database.transaction(PLATFORM) as tx:
+        account = await _found(tx, account_id)
+        await _refer(tx, account, body.referred_by)
+        await access.record(tx, call.by(), _act("account.refer", account, None, told))
+    return answer(told)

@@ -19,19 +19,21 @@ routes = router("Earnings")
 
 
 class AccrualOut(Answer):
-    """What one use brought, or what its reversal took back."""
+    """What one use brought, or what was taken back of it; or what was paid beside uses."""
 
     id: str
     kind: str
-    """earning or reversal."""
-    charge_id: str
-    model_id: str
-    usage_type: str
-    user_id: str
+    """earning; reversal or rejection (of odd use), which take back; adjustment or bonus, which are for no use."""
+    charge_id: str | None
+    model_id: str | None
+    usage_type: str | None
+    user_id: str | None
     """A pseudonym of who paid, the same each time."""
     credits: int
     nano_usd: int
     usd: str
+    note: str | None
+    """Of an adjustment the reason, of a bonus its rule."""
     occurred_at: datetime
     created_at: datetime
 
@@ -91,13 +93,14 @@ def _told(accrual: Accrual) -> dict[str, Any]:
     return {
         "id": str(accrual.id),
         "kind": accrual.kind,
-        "charge_id": str(accrual.charge_id),
+        "charge_id": str(accrual.charge_id) if accrual.charge_id else None,
         "model_id": accrual.model_id,
         "usage_type": accrual.usage_type,
         "user_id": accrual.user_id,
         "credits": accrual.credits,
         "nano_usd": accrual.nanos,
         "usd": usd_text(accrual.nanos),
+        "note": accrual.note,
         "occurred_at": accrual.occurred_at,
         "created_at": accrual.created_at,
     }

@@ -8,7 +8,7 @@ begin
 end $$;
 
 -- Adds a version with the rows that it brings: {"credit_type": […], "operation": […], "plan": […], "top_up": […],
--- "earnings_policy": […]}, each with the table's columns but version. Returns the version.
+-- "earnings_policy": […], "bonus": […]}, each with the table's columns but version. Returns the version.
 -- The caller holds catalog.lock() and found these rows to differ from those in force.
 create or replace function catalog.apply(p_digest text, p_source text, p_changes jsonb) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -45,6 +45,10 @@ begin
   from jsonb_to_recordset(p_changes -> 'earnings_policy')
     as e (id text, retired boolean, per_use_nanos bigint, per_credit_nanos bigint, tiers jsonb,
           type_multipliers jsonb, earn_on text[], kind text, params jsonb);
+  insert into catalog.bonus (id, version, retired, kind, threshold, amount_nanos, scope, active)
+  select b.id, v_version, b.retired, b.kind, b.threshold, b.amount_nanos, b.scope, b.active
+  from jsonb_to_recordset(p_changes -> 'bonus')
+    as b (id text, retired boolean, kind text, threshold bigint, amount_nanos bigint, scope text, active boolean);
   return v_version;
 end $$;
 
@@ -53,7 +57,7 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['version', 'credit_type', 'operation', 'plan', 'top_up', 'earnings_policy'] loop
+  foreach v_table in array array['version', 'credit_type', 'operation', 'plan', 'top_up', 'earnings_policy', 'bonus'] loop
     execute format('alter table catalog.%I enable row level security', v_table);
     execute format('alter table catalog.%I force row level security', v_table);
     execute format('drop policy if exists readable on catalog.%I', v_table);

@@ -152,11 +152,14 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     and (u.account_id = any ((select access.scope())::bigint[]) or 0 = any ((select access.scope())::bigint[]))
 $$;
 
--- The same by the earners' numbers: for the reversal of a charge.
+-- The same by the earners' numbers, for the reversal of a charge. What a review rejected has earned nothing any more.
 create or replace function metering.earned_by(p_bucket smallint, p_usage uuid) returns json
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select json_agg(json_build_array(t.owner_id, t.amount) order by t.leg)
   from metering.usage u
   join ledger.transfer t on t.bucket = u.bucket and t.entry_id = u.id and t.asset_id = 0
   where u.bucket = p_bucket and u.id = p_usage and u.account_id = any (access.teller_scope())
+    and not exists (
+      select 1 from metering.reversal r where r.bucket = u.bucket and r.usage_id = u.id and r.amount = 0
+    )
 $$;

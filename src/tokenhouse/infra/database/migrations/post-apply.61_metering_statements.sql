@@ -1,86 +1,90 @@
 -- What an earner may know of the uses that pay: everything but who the payers are.
 
 -- What an earner was credited, newest first, from before p_before on (null: from the latest): a reversal takes back,
--- so its figures are below zero. user_id is a pseudonym. Raises TH403 for a token that does not name the earner.
+-- so its figures are below zero; so does the rejection of a use by a review. Adjustments and bonuses are of no use; note
+-- says what for. user_id is a pseudonym. Raises TH403 for a token that does not name the earner.
 create or replace function metering.accruals_of(p_earner bigint, p_before uuid, p_most integer)
 returns table (
   id uuid, kind text, charge_id uuid, model_id text, usage_type text, user_id text, credits bigint, nanos bigint,
-  occurred_at timestamptz, created_at timestamptz
+  note text, occurred_at timestamptz, created_at timestamptz
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_accounts(array[p_earner]);
   return query
   with page as materialized (
-    select b.bucket, t.entry_id, t.kind, t.credit_id, t.amount, t.recorded_at
+    -- An adjustment that takes back may have taken from several buckets.
+    select min(b.bucket)::smallint as bucket, t.entry_id, t.kind, min(t.recorded_at) as recorded_at,
+           sum(case when t.credit_id > 0 then t.amount else -t.amount end)::bigint as nanos
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
     cross join lateral (
       select x.* from ledger.transfer x
-      where x.bucket = b.bucket and x.owner_id = p_earner and x.asset_id = 0 and x.kind in ('earning', 'reversal')
+      where x.bucket = b.bucket and x.owner_id = p_earner and x.asset_id = 0
+        and x.kind in ('earning', 'reversal', 'adjustment', 'bonus')
         and x.entry_id < coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
       order by x.entry_id desc
       limit p_most
     ) t
+    group by t.entry_id, t.kind
     order by t.entry_id desc
     limit p_most
   )
-  select p.entry_id, p.kind, u.id, m.external_id, u.usage_type::text, access.pseudonym(p_earner, u.account_id),
-         coalesce(-r.amount, u.credits), case when p.credit_id > 0 then p.amount else -p.amount end, u.occurred_at,
+  select p.entry_id, case when r.amount = 0 then 'rejection' else p.kind end, u.id, m.external_id, u.usage_type::text,
+         case when u.id is not null then access.pseudonym(p_earner, u.account_id) end,
+         coalesce(-r.amount, u.credits, 0), p.nanos, coalesce(a.rule, a.reason), coalesce(u.occurred_at, p.recorded_at),
          p.recorded_at
   from page p
   left join metering.reversal r on p.kind = 'reversal' and r.bucket = p.bucket and r.id = p.entry_id
-  join metering.usage u on u.bucket = p.bucket and u.id = coalesce(r.usage_id, p.entry_id)
-  join market.model m on m.id = u.model_id
+  left join metering.usage u
+    on p.kind in ('earning', 'reversal') and u.bucket = p.bucket and u.id = coalesce(r.usage_id, p.entry_id)
+  left join access.account o on o.id = p_earner
+  left join earnings.adjustment a
+    on p.kind in ('adjustment', 'bonus') and a.bucket = o.bucket and a.id = p.entry_id
+  left join market.model m on m.id = coalesce(u.model_id, a.model_id)
   order by p.entry_id desc;
 end $$;
 
 -- Nano-dollars credited for uses that are younger than p_days, less what reversals took back of them. Ids are in order
--- of time, so that only what was recorded since then is read, and a day more for clocks that differ.
+-- of time, so that only what was recorded since then is read, and a day more for clocks that differ. What older uses
+-- earned that are under review is added, however old.
 create or replace function metering.maturing_of(p_earner bigint, p_days integer) returns bigint
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
-  v_first uuid := (lpad(to_hex(((extract(epoch from v_since) - 86400) * 1000)::bigint), 12, '0')
-                   || repeat('0', 20))::uuid;
 begin
   perform access.require_accounts(array[p_earner]);
   return (
-    select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)
+    select sum(metering.young_in(b.bucket::smallint, p_earner, v_since, null))::bigint
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
-    join ledger.transfer t
-      on t.bucket = b.bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
-         and t.entry_id >= v_first
-    left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
-    join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
-    where u.occurred_at > v_since
-  );
+  ) + metering.held_of(p_earner, p_days);
 end $$;
 
--- The same bucket by bucket, for buckets where there is some, with one charge left out (null: none): what of an earner's
--- balance others' uses may still take back.
+-- The same bucket by bucket, with one charge left out (null: none): what of an earner's balance others' uses may still
+-- take back. Of what is under review, as much as the balance holds beside what is too young, and beside that charge.
 create or replace function metering.maturing_by_bucket(p_earner bigint, p_days integer, p_bucket smallint, p_beside uuid)
 returns table (bucket smallint, nanos bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
-  v_first uuid := (lpad(to_hex(((extract(epoch from v_since) - 86400) * 1000)::bigint), 12, '0')
-                   || repeat('0', 20))::uuid;
 begin
   perform access.teller_scope();
   return query
-  select t.bucket, sum(case when t.credit_id > 0 then t.amount else -t.amount end)::bigint
+  select b.bucket::smallint,
+         metering.young_in(b.bucket::smallint, p_earner, v_since, p_beside)
+           + case when h.nanos > 0 then least(h.nanos, greatest(
+               coalesce(a.balance, 0) - metering.young_in(b.bucket::smallint, p_earner, v_since, null)
+               - (metering.held_in(b.bucket::smallint, p_earner, v_since, null) - h.nanos), 0)) else 0 end
   from access.deployment d
   cross join generate_series(0, d.buckets - 1) b (bucket)
-  join ledger.transfer t
-    on t.bucket = b.bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
-       and t.entry_id >= v_first
-  left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
-  join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
-  where u.occurred_at > v_since and u.id is distinct from p_beside and b.bucket = coalesce(p_bucket, b.bucket)
-  group by t.bucket
-  order by t.bucket;
+  left join ledger.account a
+    on a.bucket = b.bucket and a.owner_id = p_earner and a.asset_id = 0 and a.role = 'earnings'
+  cross join lateral (
+    select metering.held_in(b.bucket::smallint, p_earner, v_since, p_beside) as nanos offset 0
+  ) h
+  where b.bucket = coalesce(p_bucket, b.bucket)
+  order by b.bucket;
 end $$;
 
 -- The uses by others that count for the accounts of this token, but not those that it paid for itself, with what it

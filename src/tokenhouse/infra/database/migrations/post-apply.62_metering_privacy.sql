@@ -16,6 +16,8 @@ begin
   end if;
   perform ledger.erase_texts(v_bucket, p_account, v_label, p_opaque);
   perform wallets.erase_texts(v_bucket, p_account);
+  perform earnings.erase_texts(v_bucket, p_account);
+  update metering.review v set reason = '' where v.bucket = v_bucket and v.account_id = p_account and v.reason is not null;
   perform market.raise_versions_of(p_account);
   perform payouts.erase_texts(v_bucket, p_account);
   perform market.erase_texts(p_account);

@@ -88,7 +88,7 @@ from (
 ) u
 group by u.model_id, u.date;
 
--- Money sent to creators. What is on its way counts as pending.
+-- Money sent to creators, and what was paid to them or taken back beside uses. What is on its way counts as pending.
 create or replace view public.earnings_transactions with (security_invoker = true) as
 select p.id, i.external_id as creator_id, null::text as model_id, 'payout' as transaction_type,
        p.amount * 0.000000001 as amount,
@@ -98,7 +98,13 @@ select p.id, i.external_id as creator_id, null::text as model_id, 'payout' as tr
        p.ended_at as processed_at, p.requested_at as created_at,
        coalesce(p.ended_at, p.looked_at, p.requested_at) as updated_at
 from payouts.payout p
-left join access.identity i on i.account_id = p.account_id;
+left join access.identity i on i.account_id = p.account_id
+union all
+select a.id, i.external_id, m.external_id, a.kind, a.nanos * 0.000000001, 'completed', coalesce(a.rule, a.reason), '{}',
+       a.recorded_at, a.recorded_at, a.recorded_at
+from earnings.adjustment a
+left join access.identity i on i.account_id = a.account_id
+left join market.model m on m.id = a.model_id;
 
 -- Every movement of a balance: amount is below zero where credits left it, so that amounts sum to the balance.
 create or replace view public.token_transactions with (security_invoker = true) as

@@ -11,10 +11,10 @@ create or replace function insights.grains() returns table (cube text, grain tex
 language sql immutable as $$
   values ('earner', 'quarter'), ('earner', 'hour'), ('earner', 'day'), ('earner', 'month'),
          ('earner_model', 'quarter'), ('earner_model', 'day'), ('earner_model', 'month'),
-         ('payer', 'quarter'), ('payer', 'hour'), ('payer', 'day'), ('payer', 'month'),
+         ('payer', 'quarter'), ('payer', 'day'), ('payer', 'month'),
          ('payer_mix', 'quarter'), ('payer_mix', 'day'), ('payer_mix', 'month'),
          ('platform', 'quarter'), ('platform', 'hour'), ('platform', 'day'), ('platform', 'month'),
-         ('platform_work', 'quarter'), ('platform_work', 'hour'), ('platform_work', 'day'), ('platform_work', 'month'),
+         ('platform_work', 'quarter'), ('platform_work', 'day'), ('platform_work', 'month'),
          ('platform_model', 'quarter'), ('platform_model', 'day'), ('platform_model', 'month')
 $$;
 
@@ -114,6 +114,7 @@ begin
   from quarters q
   join insights.grains() g on g.cube = q.cube
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+  order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   on conflict (bucket, cube, owner_id, grain, at, model_id, asset_id, operation, usage_type, user_label) do update
   set uses = c.uses + excluded.uses, credits = c.credits + excluded.credits, counted = c.counted + excluded.counted,
       counted_credits = c.counted_credits + excluded.counted_credits, nanos = c.nanos + excluded.nanos,
@@ -199,100 +200,131 @@ language sql stable as $$
   select case when w.cluster = insights.cluster() then w.upto else 0 end from insights.watermark w
 $$;
 
--- What the records say, as the rows of a cube: those of the transactions from p_from on, before p_until, whose use was
--- from p_since on, before p_before. It becomes part of the statement that asks, which drops the half that is not meant.
-create or replace function insights.records(
-  p_cube text, p_owner bigint, p_model bigint, p_from bigint, p_until bigint, p_since timestamptz,
-  p_before timestamptz
-) returns table (
-  at timestamptz, owner_id bigint, model_id bigint, asset_id smallint, operation text, usage_type text, user_label text,
-  uses bigint, credits bigint, counted bigint, counted_credits bigint, nanos bigint, cost_nanos bigint,
-  allowance bigint, top_up bigint
-)
-language sql stable as $$
-  select x.at, p_owner, case when p_cube = 'earner' then 0 else x.model_id end, 0::smallint, '', '', '',
-         x.counted::bigint, x.counted_credits, x.counted::bigint, x.counted_credits,
-         case when cardinality(x.earners) = 1 then x.nanos else (
-           select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)::bigint
-           from ledger.transfer t
-           where t.bucket = x.bucket and t.entry_id = x.id and t.asset_id = 0 and t.owner_id = p_owner
-             and t.kind in ('earning', 'reversal')
-         ) end,
-         0::bigint, 0::bigint, 0::bigint
-  from metering.parts() x
-  where p_cube in ('earner', 'earner_model') and x.xact >= p_from and x.xact < p_until and x.at >= p_since
-    and x.at < p_before and x.counts and p_owner = any (x.earners) and (p_model is null or x.model_id = p_model)
-  union all
-  select x.at, case when p_cube in ('payer', 'payer_mix') then x.account_id else 0 end,
-         case when p_cube in ('payer_mix', 'platform_model') then coalesce(x.model_id, 0) else 0 end, x.asset_id,
-         case when p_cube in ('payer_mix', 'platform_work') then coalesce(x.operation, '') else '' end,
-         case when p_cube in ('payer_mix', 'platform_work') then x.usage_type else '' end,
-         case when p_cube = 'payer_mix' then coalesce(x.user_label, '') else '' end,
-         x.uses::bigint, x.credits, x.counted::bigint, x.counted_credits, x.nanos, x.cost_nanos, s.allowance, s.top_up
-  from metering.parts() x
-  cross join lateral insights.sources(x.bucket, x.id, x.account_id, x.asset_id) s
-  where p_cube not in ('earner', 'earner_model') and x.xact >= p_from and x.xact < p_until and x.at >= p_since
-    and x.at < p_before and (p_owner is null or p_cube like 'platform%' or x.account_id = p_owner)
-    and (p_model is null or x.model_id = p_model)
-$$;
-
--- The rows of a cube in pieces of time, cells and what is not in them: v_whole names the pieces that cells are read for,
--- v_raw those that lie within a quarter and are read from the records. It becomes part of the statement that asks.
-create or replace function insights.rows_of(
-  p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_mark bigint,
-  p_whole integer[], p_raw integer[]
+-- The cells of a cube in the pieces of time between p_bounds, each of the grain that p_grain says: of one owner (null,
+-- of payers: of each), of one model where one is named. Each question has its own statement, whose plan is kept.
+create or replace function insights.cells_in(
+  p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[]
 ) returns table (
   piece integer, at timestamptz, owner_id bigint, model_id bigint, asset_id smallint, operation text, usage_type text,
   user_label text, uses bigint, credits numeric, counted bigint, counted_credits numeric, nanos numeric,
   cost_nanos numeric, allowance numeric, top_up numeric
 )
-language sql stable as $$
-  select w.i, c.at, c.owner_id, c.model_id, c.asset_id, c.operation, c.usage_type, c.user_label, c.uses, c.credits,
-         c.counted, c.counted_credits, c.nanos, c.cost_nanos, c.allowance, c.top_up
-  from access.deployment d
-  cross join generate_series(0, d.buckets - 1) b (bucket)
-  cross join unnest(p_whole) w (i)
-  join insights.cell c
-    on c.bucket = b.bucket and c.cube = p_cube and (p_owner is null or c.owner_id = p_owner)
-       and c.grain = p_grain[w.i] and c.at >= p_bounds[w.i] and c.at < p_bounds[w.i + 1]
-       and (p_model is null or c.model_id = p_model)
-  union all
-  select width_bucket(x.at, p_bounds), x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type,
-         x.user_label, x.uses, x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
-  from insights.records(p_cube, p_owner, p_model, p_mark, 9223372036854775807, p_bounds[1],
-                        p_bounds[cardinality(p_bounds)]) x
-  union all
-  select r.i, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
-         x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
-  from unnest(p_raw) r (i)
-  cross join lateral insights.records(p_cube, p_owner, p_model, 0, p_mark, p_bounds[r.i], p_bounds[r.i + 1]) x
-$$;
-
--- Which pieces are read from cells and which from the records. Where the cells count nothing, all is after the mark.
-create or replace function insights.pieces(
-  p_grain text[], p_mark bigint, out whole integer[], out raw integer[]
-)
-language sql immutable as $$
-  select array_agg(i) filter (where p_grain[i] <> 'raw' and p_mark > 0),
-         array_agg(i) filter (where p_grain[i] = 'raw')
-  from generate_subscripts(p_grain, 1) i
-$$;
-
--- Who may ask for a cube of an owner.
-create or replace function insights.require(p_cube text, p_owner bigint) returns void
 language plpgsql stable as $$
+begin
+  if p_owner is null then
+    return query
+    select w.i::integer, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
+           x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+    from access.deployment d
+    cross join generate_series(0, d.buckets - 1) b (bucket)
+    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
+    join insights.cell x
+      on x.bucket = b.bucket and x.cube = 'payer' and x.grain = w.grain
+         and x.at >= w.since and x.at < w.until
+    where w.grain <> 'raw';
+  elsif p_model is null then
+    return query
+    select w.i::integer, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
+           x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+    from access.deployment d
+    cross join generate_series(0, d.buckets - 1) b (bucket)
+    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
+    join insights.cell x
+      on x.bucket = b.bucket and x.cube = p_cube and x.owner_id = p_owner and x.grain = w.grain
+         and x.at >= w.since and x.at < w.until
+    where w.grain <> 'raw';
+  else
+    return query
+    select w.i::integer, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
+           x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+    from access.deployment d
+    cross join generate_series(0, d.buckets - 1) b (bucket)
+    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
+    join insights.cell x
+      on x.bucket = b.bucket and x.cube = p_cube and x.owner_id = p_owner and x.model_id = p_model and x.model_id <> 0 and x.grain = w.grain
+         and x.at >= w.since and x.at < w.until
+    where w.grain <> 'raw';
+  end if;
+end $$;
+
+-- What the records of some transactions (from p_from on, before p_until) say, as rows of a cube, of the uses between
+-- the first bound and the last.
+create or replace function insights.recorded(
+  p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_from bigint, p_until bigint
+) returns table (
+  piece integer, at timestamptz, owner_id bigint, model_id bigint, asset_id smallint, operation text, usage_type text,
+  user_label text, uses bigint, credits numeric, counted bigint, counted_credits numeric, nanos numeric,
+  cost_nanos numeric, allowance numeric, top_up numeric
+)
+language plpgsql stable as $$
+begin
+  if p_cube in ('earner', 'earner_model') then
+    return query
+    select width_bucket(x.at, p_bounds), x.at, p_owner, case when p_cube = 'earner' then 0 else x.model_id end,
+           0::smallint, '', '', '', x.counted::bigint, x.counted_credits::numeric, x.counted::bigint,
+           x.counted_credits::numeric, case when cardinality(x.earners) = 1 then x.nanos else (
+             select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)
+             from ledger.transfer t
+             where t.bucket = x.bucket and t.entry_id = x.id and t.asset_id = 0 and t.owner_id = p_owner
+               and t.kind in ('earning', 'reversal')
+           ) end, 0::numeric, 0::numeric, 0::numeric
+    from metering.parts() x
+    where x.xact >= p_from and x.xact < p_until and x.at >= p_bounds[1] and x.at < p_bounds[cardinality(p_bounds)]
+      and x.counts and p_owner = any (x.earners) and (p_model is null or x.model_id = p_model);
+  else
+    return query
+    select width_bucket(x.at, p_bounds), x.at, case when p_cube like 'payer%' then x.account_id else 0 end,
+           case when p_cube in ('payer_mix', 'platform_model') then coalesce(x.model_id, 0) else 0 end, x.asset_id,
+           case when p_cube in ('payer_mix', 'platform_work') then coalesce(x.operation, '') else '' end,
+           case when p_cube in ('payer_mix', 'platform_work') then x.usage_type else '' end,
+           case when p_cube = 'payer_mix' then coalesce(x.user_label, '') else '' end,
+           x.uses::bigint, x.credits::numeric, x.counted::bigint, x.counted_credits::numeric, x.nanos::numeric,
+           x.cost_nanos::numeric, s.allowance::numeric, s.top_up::numeric
+    from metering.parts() x
+    cross join lateral insights.sources(x.bucket, x.id, x.account_id, x.asset_id) s
+    where x.xact >= p_from and x.xact < p_until and x.at >= p_bounds[1] and x.at < p_bounds[cardinality(p_bounds)]
+      and (p_owner is null or p_cube like 'platform%' or x.account_id = p_owner)
+      and (p_model is null or x.model_id = p_model);
+  end if;
+end $$;
+
+-- The rows of a cube in pieces of time, which the bounds cut: its cells, the records that are not in them yet, and the
+-- records of what is less than a quarter. Where the cells count nothing, all is after the mark.
+create or replace function insights.rows_of(
+  p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[]
+) returns table (
+  piece integer, at timestamptz, owner_id bigint, model_id bigint, asset_id smallint, operation text, usage_type text,
+  user_label text, uses bigint, credits numeric, counted bigint, counted_credits numeric, nanos numeric,
+  cost_nanos numeric, allowance numeric, top_up numeric
+)
+language plpgsql stable as $$
+declare
+  v_mark bigint := insights.mark();
 begin
   if p_cube like 'platform%' or p_owner is null then
     perform access.require_platform();
   else
     perform access.require_accounts(array[p_owner]);
   end if;
+  if v_mark > 0 then
+    return query select * from insights.cells_in(p_cube, p_owner, p_model, p_bounds, p_grain);
+  end if;
+  return query
+  select * from insights.recorded(p_cube, p_owner, p_model, p_bounds, v_mark, 9223372036854775807);
+  for i in 1 .. cardinality(p_grain) loop
+    if p_grain[i] = 'raw' then
+      return query
+      select i, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
+             x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+      from insights.recorded(p_cube, p_owner, p_model, p_bounds[i:i + 1], 0, v_mark) x;
+    end if;
+  end loop;
 end $$;
 
 -- The figures of a cube: of one owner (null, of payers: of each), of one model where one is named. p_bounds cuts time
 -- into pieces, ascending; p_grain says of each whether it is a stretch of whole quarters, hours, days or months or, as
--- `raw`, part of a quarter; p_point, to which point of the answer it adds. What the cells do not hold yet is read from
--- the records, and so is what is raw. A function that is stable sees one snapshot: cells and records fit.
+-- `raw`, part of a quarter; p_point, to which point of the answer it adds. A function that is stable sees one snapshot
+-- in all its statements: cells and records fit. Every plan is a loop over pieces into an index, whoever asks.
 create or replace function insights.read(
   p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_point integer[]
 ) returns table (
@@ -301,19 +333,14 @@ create or replace function insights.read(
   allowance numeric, top_up numeric
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan set jit = off as $$
-declare
-  v_mark bigint := insights.mark();
-  v_whole integer[];
-  v_raw integer[];
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set jit = off as $$
 begin
-  perform insights.require(p_cube, p_owner);
-  select p.whole, p.raw into v_whole, v_raw from insights.pieces(p_grain, v_mark) p;
   return query
   select p_point[s.piece], s.owner_id, s.model_id, s.asset_id::integer, s.operation, s.usage_type, s.user_label,
          sum(s.uses)::bigint, sum(s.credits), sum(s.counted)::bigint, sum(s.counted_credits), sum(s.nanos),
          sum(s.cost_nanos), sum(s.allowance), sum(s.top_up)
-  from insights.rows_of(p_cube, p_owner, p_model, p_bounds, p_grain, v_mark, v_whole, v_raw) s
+  from insights.rows_of(p_cube, p_owner, p_model, p_bounds, p_grain) s
   group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 

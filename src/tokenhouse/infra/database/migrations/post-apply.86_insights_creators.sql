@@ -6,49 +6,53 @@ create or replace function insights.clock(
   p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_zone text
 ) returns table (weekday integer, hour integer, uses bigint, credits numeric, nanos numeric)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan set jit = off as $$
-declare
-  v_mark bigint := insights.mark();
-  v_whole integer[];
-  v_raw integer[];
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set jit = off as $$
 begin
-  perform insights.require(p_cube, p_owner);
-  select p.whole, p.raw into v_whole, v_raw from insights.pieces(p_grain, v_mark) p;
   return query
   select extract(isodow from h.wall)::integer, extract(hour from h.wall)::integer, sum(h.uses)::bigint, sum(h.credits),
          sum(h.nanos)
   from (
     select s.at at time zone p_zone as wall, s.uses, s.credits, s.nanos
-    from insights.rows_of(p_cube, p_owner, p_model, p_bounds, p_grain, v_mark, v_whole, v_raw) s
+    from insights.rows_of(p_cube, p_owner, p_model, p_bounds, p_grain) s
   ) h
   group by 1, 2;
 end $$;
 
 -- Uses of an earner's models (p_model 0: of any) by account, in pieces of time: cells, the records after the mark, and
--- pieces within a day. It becomes part of the statement that asks.
+-- pieces within a day.
 create or replace function insights.visits(
-  p_earner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_mark bigint, p_whole integer[],
-  p_raw integer[]
-) returns table (piece integer, account_id bigint, at timestamptz, uses bigint)
-language sql stable as $$
-  select w.i, a.account_id, a.at, a.uses
-  from access.deployment d
-  cross join generate_series(0, d.buckets - 1) b (bucket)
-  cross join unnest(p_whole) w (i)
-  join insights.audience a
-    on a.bucket = b.bucket and a.earner_id = p_earner and a.model_id = p_model and a.grain = p_grain[w.i]
-       and a.at >= p_bounds[w.i] and a.at < p_bounds[w.i + 1]
-  union all
-  select width_bucket(x.at, p_bounds), x.account_id, x.at, x.counted::bigint
-  from metering.parts() x
-  where x.xact >= p_mark and x.at >= p_bounds[1] and x.at < p_bounds[cardinality(p_bounds)] and x.counts
-    and p_earner = any (x.earners) and (p_model = 0 or x.model_id = p_model)
-  union all
-  select r.i, x.account_id, x.at, x.counted::bigint
-  from unnest(p_raw) r (i)
-  join metering.parts() x on x.at >= p_bounds[r.i] and x.at < p_bounds[r.i + 1]
-  where x.xact < p_mark and x.counts and p_earner = any (x.earners) and (p_model = 0 or x.model_id = p_model)
-$$;
+  p_earner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[]
+) returns table (piece integer, account_id bigint, uses bigint)
+language plpgsql stable as $$
+declare
+  v_mark bigint := insights.mark();
+begin
+  perform access.require_accounts(array[p_earner]);
+  if v_mark > 0 then
+    return query
+    select w.i::integer, a.account_id, a.uses
+    from access.deployment d
+    cross join generate_series(0, d.buckets - 1) b (bucket)
+    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
+    join insights.audience a
+      on a.bucket = b.bucket and a.earner_id = p_earner and a.model_id = p_model and a.grain = w.grain
+         and a.at >= w.since and a.at < w.until
+    where w.grain <> 'raw';
+  end if;
+  return query
+  select width_bucket(x.at, p_bounds), x.account_id, x.counted::bigint from metering.parts() x
+  where x.xact >= v_mark and x.at >= p_bounds[1] and x.at < p_bounds[cardinality(p_bounds)] and x.counts
+    and p_earner = any (x.earners) and (p_model = 0 or x.model_id = p_model);
+  for i in 1 .. cardinality(p_grain) loop
+    if p_grain[i] = 'raw' then
+      return query
+      select i, x.account_id, x.counted::bigint from metering.parts() x
+      where x.xact >= 0 and x.xact < v_mark and x.at >= p_bounds[i] and x.at < p_bounds[i + 1] and x.counts
+        and p_earner = any (x.earners) and (p_model = 0 or x.model_id = p_model);
+    end if;
+  end loop;
+end $$;
 
 -- How many used an earner's models at point 2, how many of them for the first time, and how many at point 1. Point 0 is
 -- all the time before.
@@ -56,14 +60,9 @@ create or replace function insights.users_of(
   p_earner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_point integer[]
 ) returns table (users bigint, new_users bigint, previous_users bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan set jit = off as $$
-declare
-  v_mark bigint := insights.mark();
-  v_whole integer[];
-  v_raw integer[];
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set jit = off as $$
 begin
-  perform access.require_accounts(array[p_earner]);
-  select p.whole, p.raw into v_whole, v_raw from insights.pieces(p_grain, v_mark) p;
   return query
   select count(*) filter (where n.now > 0), count(*) filter (where n.now > 0 and n.before = 0 and n.past = 0),
          count(*) filter (where n.past > 0)
@@ -71,7 +70,7 @@ begin
     select sum(v.uses) filter (where p_point[v.piece] = 2) as now,
            coalesce(sum(v.uses) filter (where p_point[v.piece] = 1), 0) as past,
            coalesce(sum(v.uses) filter (where p_point[v.piece] = 0), 0) as before
-    from insights.visits(p_earner, p_model, p_bounds, p_grain, v_mark, v_whole, v_raw) v
+    from insights.visits(p_earner, p_model, p_bounds, p_grain) v
     group by v.account_id
   ) n;
 end $$;
@@ -83,21 +82,16 @@ create or replace function insights.retention_of(
   p_earner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_point integer[]
 ) returns table (cohort integer, later integer, users bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan set jit = off as $$
-declare
-  v_mark bigint := insights.mark();
-  v_whole integer[];
-  v_raw integer[];
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set jit = off as $$
 begin
-  perform access.require_accounts(array[p_earner]);
-  select p.whole, p.raw into v_whole, v_raw from insights.pieces(p_grain, v_mark) p;
   return query
   select f.first, f.point - f.first, count(*)
   from (
     select s.point, min(s.point) over (partition by s.account_id) as first
     from (
       select v.account_id, p_point[v.piece] as point
-      from insights.visits(p_earner, p_model, p_bounds, p_grain, v_mark, v_whole, v_raw) v
+      from insights.visits(p_earner, p_model, p_bounds, p_grain) v
       group by 1, 2
       having sum(v.uses) > 0
     ) s
@@ -115,7 +109,8 @@ create or replace function insights.recent_of(
   occurred_at timestamptz
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan set jit = off as $$
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan set jit = off as $$
 begin
   perform access.require_accounts(array[p_earner]);
   return query
