@@ -67,6 +67,14 @@ PLATFORM_DOORS = {
     "alerts.take_mail",
     "catalog.apply",
     "catalog.lock",
+    "insights.advance_export",
+    "insights.end_export",
+    "insights.expire_exports",
+    "insights.keep_forecast",
+    "insights.request_export",
+    "insights.request_forecast",
+    "insights.request_forecasts",
+    "insights.take_export",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -121,6 +129,8 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "insights.days_earned",
+    "insights.dollars_of",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",

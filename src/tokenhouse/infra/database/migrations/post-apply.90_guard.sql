@@ -37,7 +37,9 @@ begin
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
-      ('alerts.mail', 'false')
+      ('alerts.mail', 'false'),
+      ('insights.export_job', 'account_id = any ((select access.scope())::bigint[])'),
+      ('insights.forecast', 'account_id = any ((select access.scope())::bigint[])')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
