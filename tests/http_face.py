@@ -7,9 +7,11 @@ import json
 import re
 import secrets
 import socket
+import tempfile
 import uuid
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from tokenhouse.infra.database.boot import Booted
 
 ADMIN_KEY = f"tests-{secrets.token_hex(24)}"
+_FOLDER = tempfile.TemporaryDirectory(prefix="th-face-")
+DATA = Path(_FOLDER.name)
+"""The data folder of what is served here: its files, not its database."""
 PROBLEM = ("type", "title", "status", "detail", "code")
 
 
@@ -42,7 +47,9 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
 
     All tests come from one address, whose tries to sign in are counted together: there are enough unless it is said.
     """
-    app = create_app(load_settings(**{"admin_key": ADMIN_KEY, "login_tries_per_minute": 1000} | settings), booted)
+    app = create_app(
+        load_settings(**{"admin_key": ADMIN_KEY, "data_dir": DATA, "login_tries_per_minute": 1000} | settings), booted
+    )
     if not fast:
         app._fast = {}
     # With the protocol named, asyncio switches Nagle's algorithm off; it would cost 40 ms a request.

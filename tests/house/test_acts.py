@@ -31,6 +31,7 @@ RECORDED = {
     "models_update": "model.update",
     "models_remove": "model.remove",
     "characters_create": "character.create",
+    "exports_create": "export.create",
 }
 _LEDGER = "the ledger's entry is its record, and the chain covers it"
 # operation_id: why it records no act

@@ -5,6 +5,7 @@ said who may call fails here. What the catalog itself tells of holes is in test_
 """
 
 import uuid
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ import pytest_asyncio
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
+from rows_exports import fill as fill_exports
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.access.types import HitsAsked, SessionLimits, Visitor
@@ -74,6 +76,7 @@ async def two(db, admin):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
     await ledger.close_block(db, margin_seconds=0)
+    await fill_exports(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
 
@@ -285,11 +288,15 @@ async def test_what_readers_tell(two, admin, booted, role):
     a, b = people["a"], people["b"]
     sign = booted.signer.sign
     use, bucket = admin.execute("select id, bucket from metering.usage where account_id = %s", [b.id]).fetchone()
+    ends = f"'{UUID(int=2**128 - 1)}', 1, '{UUID(int=0)}'"
+    dollars = f"select * from insights.dollars_of({b.id}, {ends}, {', '.join(['null'] * 8)}, 10)"
     statements = {
         "metering.shares_of": (f"select metering.shares_of({bucket}::smallint, '{use}')", False),
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
+        "insights.days_earned": (f"select * from insights.days_earned({b.id}, 'UTC', '2020-01-01Z')", False),
+        "insights.dollars_of": (dollars, False),
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
 

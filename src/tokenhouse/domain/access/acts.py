@@ -31,6 +31,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "character.create": "A character was made.",
         "catalog.apply": "A catalog was put in force.",
         "usage.import": "Charging for the uses in a file began.",
+        "export.create": "An export of an account's records was asked for.",
         "session.open": "A person signed in.",
         "session.end": "A session was ended.",
         "sign_in.refuse": "A sign-in was refused.",

@@ -113,31 +113,35 @@ async def history_of(
     place = after or NEWEST
     await tx.run(_PLAN_ANEW)
     if wanted.all:
-        lines = await _lines(tx, party, wanted, place, _OLDEST, most)
-        return Page(lines, Place(lines[-1].id, lines[-1].leg) if len(lines) == most else None)
+        return _page(await _lines(tx, party, wanted, place, _OLDEST, most + 1), most)
     found: list[Line] = []
-    last = _first_id(wanted.since)
+    last = first_id(wanted.since)
     many = _FIRST_LOOK
     began = time.monotonic_ns()
     while True:
         floor = await tx.first(_FLOOR_OF, bucket=party.bucket, account_id=party.id, before=place.id, many=many)
         whole = floor is None or floor <= last
-        found += await _lines(tx, party, wanted, place, last if whole or floor is None else floor, most - len(found))
-        if len(found) == most:
-            return Page(found, Place(found[-1].id, found[-1].leg))
-        if whole or floor is None:
-            return Page(found, None)
-        place = Place(floor, -1)
+        until = last if whole or floor is None else floor
+        found += await _lines(tx, party, wanted, place, until, most + 1 - len(found))
+        if whole or len(found) > most:
+            return _page(found, most)
+        place = Place(until, -1)
         if time.monotonic_ns() - began > patience_ns:
             return Page(found, place)
         many *= _WIDER
+
+
+def _page(found: list[Line], most: int) -> Page:
+    """Make a page of lines that were found; one more than it may have says that there are more."""
+    lines = found[:most]
+    return Page(lines, Place(lines[-1].id, lines[-1].leg) if len(found) > most else None)
 
 
 async def every_line(tx: Tx, party: Party, wanted: Wanted) -> AsyncIterator[list[Line]]:
     """Give all lines that are wanted, newest first, some thousand at a time, as they were when `tx` first read."""
     place: Place | None = NEWEST
     await tx.run(_PLAN_ANEW)
-    first = _first_id(wanted.since)
+    first = first_id(wanted.since)
     while place is not None:
         lines = await _lines(tx, party, wanted, place, first, _AT_ONCE)
         if lines:
@@ -183,7 +187,7 @@ def _sources(kinds: Sequence[str] | None) -> list[tuple[Query[Line], bool]]:
     return sources
 
 
-def _first_id(since: datetime | None) -> UUID:
+def first_id(since: datetime | None) -> UUID:
     """Give an id below those of all that happened since then: nothing is recorded before it happened.
 
     Ids begin with the milliseconds of their making; a day more for clocks that differ.

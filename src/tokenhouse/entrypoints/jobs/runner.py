@@ -30,10 +30,15 @@ async def run(settings: Settings) -> None:
         async with Database(
             booted.worker_conninfo,
             booted.signer,
-            max_size=_CONNECTIONS_A_TASK * len(TASKS),
+            max_size=_CONNECTIONS_A_TASK * len(TASKS) + 1,  # an export reads on one and tells how far it is on another
             name="tokenhouse jobs",
         ) as database:
-            context = Context(database, ended.is_set, mail=alerts.outlet_of("mail", settings.channels))
+            context = Context(
+                database,
+                ended.is_set,
+                mail=alerts.outlet_of("mail", settings.channels),
+                exports=settings.exports_folder,
+            )
             log.info("jobs begin", tasks=[task.name for task in TASKS])
             async with asyncio.TaskGroup() as group:
                 for task in TASKS:

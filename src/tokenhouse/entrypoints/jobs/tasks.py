@@ -6,12 +6,14 @@ is done next time. A new task is a function here and a line in TASKS.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
+from tokenhouse.entrypoints.jobs import exports_tasks, forecasts_tasks
 from tokenhouse.infra.database import PLATFORM, Actor, Database
 
 log = structlog.get_logger("tokenhouse.jobs")
@@ -24,12 +26,13 @@ _TELLER = Actor((0,), teller=True)
 class Context:
     """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time.
 
-    mail: what delivers it; None: nothing is set up, it waits.
+    mail: what delivers it; None: nothing is set up, it waits. exports: where their files lie; None: none are made.
     """
 
     database: Database
     ended: Callable[[], bool]
     mail: Outlet | None = None
+    exports: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +146,8 @@ TASKS = (
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),
     Task("sweep rate windows", 60, sweep_rate_windows),
+    Task("make exports", 1, exports_tasks.make_exports),
+    Task("sweep exports", 600, exports_tasks.sweep_exports),
+    Task("request forecasts", 3600, forecasts_tasks.request_forecasts),
+    Task("make forecasts", 1, forecasts_tasks.make_forecasts),
 )
