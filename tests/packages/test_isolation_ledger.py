@@ -247,7 +247,8 @@ def call(name, types, account):
     row = f"""'{{"account_id": {account}, "owner_id": {account}, "asset_id": 1}}'"""
     values = {
         "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
-        "date": "current_date", "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
+        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "date": "now()", "jsonb": "'{}'",
+        "bytea": "''",
     }  # fmt: skip
     for table in ("ledger.entry", "ledger.transfer", "ledger.hold", "metering.usage"):
         values[table] = f"json_populate_record(null::{table}, {row})"

@@ -203,9 +203,10 @@ async def run_outs(tx: Tx, catalog: Catalog, party: Party) -> list[RunOut]:
         since=since,
         floor=first_id(since),
     )
-    days = WINDOW_DAYS
+    used = [row.day for row in rows]
     if clock.first_used_at is not None:
-        days = min(days, (here - clock.first_used_at.astimezone(zone(time_zone)).date()).days)
+        used.append(clock.first_used_at.astimezone(zone(time_zone)).date())
+    days = min(WINDOW_DAYS, (here - min(used, default=here)).days)
     lots = await tx.all(_OPEN_LOTS, bucket=party.bucket, account_id=party.id)
     enrolment = await wallets.enrolment_of(tx, party)
     plan: Plan | None = None if enrolment is None else catalog.plans.get(enrolment.plan_id)

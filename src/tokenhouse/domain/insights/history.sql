@@ -89,12 +89,12 @@ SELECT f.id
 FROM (
   (SELECT u.id FROM metering.usage AS u
    WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint AND u.id < %(before)s::uuid
-   ORDER BY u.id DESC OFFSET %(many)s::integer LIMIT 1)
+   ORDER BY u.id DESC LIMIT 1 OFFSET %(many)s::integer)
   UNION ALL
   (SELECT t.entry_id FROM ledger.transfer AS t
    WHERE t.bucket = %(bucket)s::smallint AND t.owner_id = %(account_id)s::bigint AND t.asset_id <> 0
      AND t.kind NOT IN ('charge', 'capture') AND t.entry_id < %(before)s::uuid
-   ORDER BY t.entry_id DESC OFFSET %(many)s::integer LIMIT 1)
+   ORDER BY t.entry_id DESC LIMIT 1 OFFSET %(many)s::integer)
   UNION ALL
   SELECT x.entry_id
   FROM access.deployment AS d
@@ -103,7 +103,7 @@ FROM (
     SELECT t.entry_id FROM ledger.transfer AS t
     WHERE t.bucket = b.bucket AND t.owner_id = %(account_id)s::bigint AND t.asset_id = 0
       AND t.entry_id < %(before)s::uuid
-    ORDER BY t.entry_id DESC OFFSET %(many)s::integer LIMIT 1
+    ORDER BY t.entry_id DESC LIMIT 1 OFFSET %(many)s::integer
   ) AS x
 ) AS f (id)
 ORDER BY f.id DESC

@@ -18,7 +18,7 @@ from tokenhouse.infra.kernel.money import round_half_even, scaled_text, usd_text
 
 routes = router("Forecasts")
 
-_WAITS: Final = (0.25, 0.5, 1.0, 1.5, 2.0)
+_WAITS: Final = (0.2, 0.3, 0.4)
 _RETRY_SECONDS = "2"
 
 
@@ -79,7 +79,7 @@ async def forecasts_earnings(
 ) -> Response:
     """Estimate what an account will earn in the next 30 and 90 days, by the days of use that were until yesterday.
 
-    Made once a day, and now where there is none of today: within some seconds; else 202, to be asked again.
+    Made once a day, and where there is none of today within some seconds: 202 until then, to be asked again.
     """
     identity = await call.account(account_id, "wallets:read")
     party = party_of(identity)
