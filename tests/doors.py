@@ -17,6 +17,8 @@ PLATFORMS = {
     "access.session",
     "alerts.mail",
     "earnings.standing",
+    "insights.audience",
+    "insights.watermark",
 }
 
 # Whose a row is.
@@ -25,6 +27,7 @@ OWNERS = {
     "access.invitation": ["organization_id"],
     "access.member": ["organization_id", "user_id"],
     "earnings.model_earner": ["earner_id"],
+    "insights.cell": ["owner_id"],
     "ledger.account": ["owner_id"],
     "ledger.transfer": ["owner_id"],
 }
@@ -75,6 +78,8 @@ PLATFORM_DOORS = {
     "insights.request_forecast",
     "insights.request_forecasts",
     "insights.take_export",
+    "insights.forget",
+    "insights.roll",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -129,8 +134,8 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
-    "insights.days_earned",
     "insights.dollars_of",
+    "insights.read",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",

@@ -38,6 +38,8 @@ EXTRA: dict[str, str] = {
     "catalog/prices.py": "prices in and out of their written form, which models use too",
     "catalog/rows.py": "the rows of its tables, to and from its items",
     "catalog/table.py": "one table of the catalog file, read strictly",
+    "insights/invariants.sql": "what must hold of the rollups, as queries that return what does not",
+    "insights/verification.py": "proves the rollups with the books, on one snapshot",
     "metering/checks.py": "check: read-only, gathered over concurrent callers",
     "metering/credits.py": "the rarer verb that credits a charge afterwards",
     "metering/bucket.py": "the queue of a bucket: which of its orders may share a batch, and which wait for a lane",

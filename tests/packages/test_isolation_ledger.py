@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+import rows_insights
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
@@ -77,6 +78,7 @@ async def two(db, admin):
         await economy.reverse(people[payer], done.id, 2)
     await ledger.close_block(db, margin_seconds=0)
     await fill_exports(economy, people, admin)
+    await rows_insights.fill(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
 
@@ -296,8 +298,8 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
-        "insights.days_earned": (f"select * from insights.days_earned({b.id}, 'UTC', '2020-01-01Z')", False),
         "insights.dollars_of": (dollars, False),
+        "insights.read": (rows_insights.READ.format(b.id), False),
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
 

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tokenhouse.domain.catalog.types import Plan
-from tokenhouse.domain.insights.runout import Burn, midnight, run_out
+from tokenhouse.domain.insights.rules import midnight
+from tokenhouse.domain.insights.runout import Burn, run_out
 from tokenhouse.domain.wallets.types import Enrolment, Lot, Wallet
 
 NOW = datetime(2030, 1, 31, 0, 0, tzinfo=UTC)  # a Thursday, at midnight
@@ -146,7 +147,7 @@ def test_an_empty_wallet_has_run_out_today():
 @pytest.mark.parametrize(("day", "hours"), [(date(2030, 3, 31), 23), (date(2030, 10, 27), 25), (date(2030, 5, 1), 24)])
 def test_days_are_the_zones(day, hours):
     zone = "Europe/Berlin"
-    assert midnight(day + timedelta(days=1), zone) - midnight(day, zone) == timedelta(hours=hours)
+    assert midnight(day + timedelta(days=1), ZoneInfo(zone)) - midnight(day, ZoneInfo(zone)) == timedelta(hours=hours)
     at = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
     found = ends(wallet(lot(1, 30)), burn=steady(10, today=day), at=at, zone=zone)
     assert found.on == day + timedelta(days=3)

@@ -150,34 +150,29 @@ async def test_charges_go_on_while_exports_are_read(client, face, trade):
 # ---- forecasts ----
 
 
-async def spread(superuser, earner, days):
-    """Let an earner's uses have happened on so many days until yesterday, the same number of times on each."""
-    superuser.execute("alter table metering.usage disable trigger user")
-    try:
-        superuser.execute(
-            "update metering.usage u "
-            "set occurred_at = clock_timestamp() - make_interval(days => 1 + n.n %% %s::integer) "
-            "from (select x.id, (row_number() over (order by x.id) - 1)::integer as n from metering.usage x "
-            "      join access.identity i on i.external_id = %s where i.account_id = any (x.earners)) n "
-            "where n.id = u.id",
-            [days, earner],
-        )
-    finally:
-        superuser.execute("alter table metering.usage enable trigger user")
+def charges_of(payer, model, days):
+    """A batch's charges: so many credits so many days ago."""
+    now = datetime.now(UTC)
+    return {
+        "charges": [
+            {"account_id": payer, "model_id": model, "amount": amount, "idempotency_key": uuid.uuid4().hex,
+             "occurred_at": (now - timedelta(days=ago)).isoformat()}
+            for ago, amount in days
+        ]
+    }  # fmt: skip
 
 
-async def test_earnings_are_forecast(client, superuser, jobs):
+async def test_earnings_are_forecast(client, jobs):
     payer, earner = await client.account("payer", credits_left=100_000), await client.account("earner")
     model = await client.model(earner)
-    same = {"account_id": payer, "model_id": model}
-    charges = [same | {"amount": 100 + 37 * (n % 5), "idempotency_key": uuid.uuid4().hex} for n in range(40)]
-    await client.must("/v1/charges/batch", {"charges": charges}, idem=False)
     path = f"/v1/forecasts/earnings?account_id={earner}"
     young = await client.get(path)
     assert (young.status, young.json["state"], young.json["days"]) == (200, "not_enough_history", 0)
-    await spread(superuser, earner, 13)
-    assert ((await client.get(path)).json["state"], (await client.get(path)).json["days"]) == ("not_enough_history", 13)
-    await spread(superuser, earner, 40)
+    amounts = [(ago, 100 + 37 * (ago * 7 % 5)) for ago in range(1, 41)]
+    await client.must("/v1/charges/batch", charges_of(payer, model, [(0, 5000), *amounts[:13]]), idem=False)
+    young = await client.get(path)
+    assert (young.json["state"], young.json["days"]) == ("not_enough_history", 13)  # today is not over
+    await client.must("/v1/charges/batch", charges_of(payer, model, amounts[13:]), idem=False)
     reply = await client.get(path)
     assert (reply.status, reply.json["state"], reply.headers["retry-after"]) == (202, "pending", "2")
     assert await jobs("make forecasts") >= 1
@@ -185,7 +180,7 @@ async def test_earnings_are_forecast(client, superuser, jobs):
     assert (reply.status, reply.json["state"], reply.json["days"]) == (200, "ready", 40)
     first, second = reply.json["forecasts"]
     assert (first["days"], second["days"]) == (30, 90)
-    earned = sum(one["amount"] for one in charges) * 100_000
+    earned = sum(amount for _, amount in amounts) * 100_000
     assert abs(first["mean_nano_usd"] - earned * 30 / 40) < earned * 0.2
     assert first["low_nano_usd"] < first["mean_nano_usd"] < first["high_nano_usd"]
     assert second["mean_nano_usd"] > 2 * first["mean_nano_usd"]
@@ -209,30 +204,24 @@ async def test_the_days_forecasts_are_made_for_everybody_who_earns(client, super
         assert await insights.request_forecasts(tx) == 1
 
 
-async def test_the_day_a_wallet_runs_out(client, superuser, own):
-    payer = await client.account("payer", credits_left=1000)
-    for n in range(8):
-        await client.must("/v1/charges", {"account_id": payer, "amount": 50 + n})
-    async with own.transaction(PLATFORM) as tx:
-        account = await access.find_account(tx, payer)
+async def test_the_day_a_wallet_runs_out(client):
+    payer = await client.account("payer")
+    model = await client.model()
+    used = [(ago, 10_000 + 100 * (ago % 3)) for ago in range(1, 9)]
     path = f"/v1/forecasts/run-out?account_id={payer}"
     general = {one["credit_type"]: one for one in (await client.get(path)).json["data"]}["general"]
     assert (general["reason"], general["runs_out_on"]) == ("not_used", None)
-    superuser.execute("alter table metering.usage disable trigger user")
-    superuser.execute(
-        "update metering.usage set occurred_at = occurred_at - make_interval(days => 8) where account_id = %s",
-        [account.id],
-    )
-    superuser.execute("alter table metering.usage enable trigger user")
-    superuser.execute("delete from wallets.enrolment where account_id = %s", [account.id])
-    superuser.execute("update wallets.lot set expires_at = null where account_id = %s", [account.id])
-    found = (await client.get(path)).json
-    general = {one["credit_type"]: one for one in found["data"]}["general"]
-    burned = sum(50 + n for n in range(8))
-    have = await client.balance(payer)
-    assert (general["available"], general["reason"], general["days"]) == (have, "runs_out", 8)
-    assert general["burned"] >= burned
-    days = (datetime.fromisoformat(general["runs_out_on"]).date() - datetime.now(UTC).date()).days
-    assert abs(days - have / (general["burned"] / 8)) <= 1
-    quiet = {one["reason"] for one in found["data"] if one["credit_type"] != "general"}
-    assert quiet == {"not_used"}
+    await client.must("/v1/charges/batch", charges_of(payer, model, used), idem=False)
+    reply = (await client.get(path)).json
+    found = {one["credit_type"]: one for one in reply["data"]}
+    have, burned = await client.balance(payer), sum(amount for _, amount in used)
+    assert (found["general"]["available"], found["general"]["burned"], found["general"]["days"]) == (have, burned, 8)
+    assert found["general"]["reason"] == "runs_out"
+    # The balance at the mean of the eight days, before the allowance is renewed.
+    days = (datetime.fromisoformat(found["general"]["runs_out_on"]).date() - datetime.now(UTC).date()).days
+    assert abs(days - have / (burned / 8)) <= 1
+    assert {found[name]["reason"] for name in found if name != "general"} == {"not_used"}
+    # What never expires and is not used up lasts.
+    await client.must(f"/v1/accounts/{payer}/grants", {"credit_type": "general", "amount": 10**9, "source": "gift"})
+    found = {one["credit_type"]: one for one in (await client.get(path)).json["data"]}
+    assert (found["general"]["reason"], found["general"]["runs_out_on"]) == ("lasts", None)

@@ -1,4 +1,4 @@
-"""Figures, the history of accounts, exports and forecasts: what the records say, never what they are."""
+"""Figures of use and earnings, which equal the records at every moment; the history of accounts, exports, forecasts."""
 
 from tokenhouse.domain.insights.exports import (
     EXPORT_CONNECTIONS,
@@ -27,7 +27,9 @@ from tokenhouse.domain.insights.forecasts import (
 )
 from tokenhouse.domain.insights.history import Line, Page, Place, Wanted, every_line, history_of
 from tokenhouse.domain.insights.runout import WINDOW_DAYS, RunOut
+from tokenhouse.domain.insights.service import forget, mark, read, rebuild, roll
 from tokenhouse.domain.insights.sheets import FORMATS, KINDS_OF, MEDIA_TYPES, Format, Kind
+from tokenhouse.domain.insights.verification import verify
 
 __all__ = [
     "EXPORT_CONNECTIONS",
@@ -56,15 +58,21 @@ __all__ = [
     "file_of",
     "fit",
     "forecast_of",
+    "forget",
     "history_of",
     "make_export",
     "make_forecast",
+    "mark",
+    "read",
+    "rebuild",
     "request_export",
     "request_forecast",
     "request_forecasts",
+    "roll",
     "run_outs",
     "sweep_exports",
     "time_zone_of",
     "today",
+    "verify",
     "wanted_forecasts",
 ]

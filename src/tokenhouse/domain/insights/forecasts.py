@@ -1,36 +1,20 @@
 """Forecasts: what an account's models will earn, and the day its wallets run out."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from tokenhouse.domain import wallets
 from tokenhouse.domain.catalog.types import Catalog, Plan
+from tokenhouse.domain.insights import service
 from tokenhouse.domain.insights.fitting import LEAST_DAYS, Fit
-from tokenhouse.domain.insights.history import first_id
-from tokenhouse.domain.insights.runout import WINDOW_DAYS, Burn, RunOut, midnight, run_out
+from tokenhouse.domain.insights.rules import days
+from tokenhouse.domain.insights.runout import WINDOW_DAYS, Burn, RunOut, run_out
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.wallets.types import Lot, Wallet
 from tokenhouse.infra.database import PLATFORM, Actor, Database, Tx, arrays, load_queries
 from tokenhouse.infra.kernel.money import MAX_NANOS
 from tokenhouse.infra.kernel.periods import zone
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day and its nano-dollars."""
-
-    day: date
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Burned:
-    """A day, and the credits that uses took from a wallet on it."""
-
-    asset_id: int
-    day: date
-    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +76,6 @@ class Series:
 
 
 _Q = load_queries(__file__, "forecasts.sql")
-_DAYS_EARNED = _Q.rows("days_earned", Day)
-_DAYS_BURNED = _Q.rows("days_burned", Burned)
 _CLOCK = _Q.rows("clock", Clock)
 _OPEN_LOTS = _Q.rows("open_lots", OpenLot)
 _KEPT = _Q.rows("kept", Kept)
@@ -113,22 +95,13 @@ _AT_ONCE = 50
 
 async def earned_series(tx: Tx, party: Party, time_zone: str) -> Series:
     """Return what uses earned an account on each whole day, by the day of use in its zone, a year at the most."""
-    here = await today(tx, time_zone)
-    first = here - timedelta(days=_MOST_DAYS)
-    since = midnight(first, time_zone)
-    rows = await tx.all(_DAYS_EARNED, account_id=party.id, time_zone=time_zone, since=since)
-    return series_of(((row.day, row.amount) for row in rows), here)
-
-
-def series_of(days: Iterable[tuple[date, int]], here: date) -> Series:
-    """Fill the gaps between days, and leave today out, which is not over."""
-    found = {day: amount for day, amount in days if day < here}
-    until = here - timedelta(days=1)
-    if not found:
-        return Series(until, ())
-    first = min(found)
-    length = (here - first).days
-    return Series(until, tuple(found.get(first + timedelta(days=n), 0) for n in range(length)))
+    last = await today(tx, time_zone) - timedelta(days=1)
+    bounds = days(last - timedelta(days=_MOST_DAYS - 1), last, zone(time_zone))
+    values = [0] * (len(bounds) - 1)
+    for row in await service.read(tx, "earner", party.id, bounds):
+        values[row.point] += row.nanos
+    first = next((n for n, value in enumerate(values) if value), len(values))
+    return Series(last, tuple(values[first:]))
 
 
 async def forecast_of(tx: Tx, party: Party) -> Kept | None:
@@ -194,26 +167,22 @@ async def run_outs(tx: Tx, catalog: Catalog, party: Party) -> list[RunOut]:
     time_zone = await time_zone_of(tx, party.id)
     clock = await tx.one(_CLOCK, bucket=party.bucket, account_id=party.id)
     here = clock.now.astimezone(zone(time_zone)).date()
-    since = midnight(here - timedelta(days=WINDOW_DAYS), time_zone)
-    rows = await tx.all(
-        _DAYS_BURNED,
-        bucket=party.bucket,
-        account_id=party.id,
-        time_zone=time_zone,
-        since=since,
-        floor=first_id(since),
-    )
-    used = [row.day for row in rows]
+    last = here - timedelta(days=1)
+    bounds = days(here - timedelta(days=WINDOW_DAYS), last, zone(time_zone))
+    burned: dict[int, dict[date, int]] = {}
+    for row in await service.read(tx, "payer", party.id, bounds):
+        if row.credits:
+            by_day = burned.setdefault(row.asset_id, {})
+            day = here + timedelta(days=row.point - WINDOW_DAYS)
+            by_day[day] = by_day.get(day, 0) + row.credits
+    used = [day for by_day in burned.values() for day in by_day]
     if clock.first_used_at is not None:
         used.append(clock.first_used_at.astimezone(zone(time_zone)).date())
-    days = min(WINDOW_DAYS, (here - min(used, default=here)).days)
+    known = min(WINDOW_DAYS, (here - min(used, default=here)).days)
     lots = await tx.all(_OPEN_LOTS, bucket=party.bucket, account_id=party.id)
     enrolment = await wallets.enrolment_of(tx, party)
     plan: Plan | None = None if enrolment is None else catalog.plans.get(enrolment.plan_id)
-    burns = {
-        asset_id: Burn(here, days, {row.day: row.amount for row in rows if row.asset_id == asset_id})
-        for asset_id in {row.asset_id for row in rows} | set(catalog.codes)
-    }
+    burns = {asset: Burn(here, known, burned.get(asset, {})) for asset in {*burned, *catalog.codes}}
     return run_out(_wallets(party, lots), enrolment, plan, catalog, burns, clock.now, time_zone)
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Literal
 
 from tokenhouse.domain.catalog.types import Catalog, Plan
+from tokenhouse.domain.insights.rules import midnight
 from tokenhouse.domain.wallets import rules
 from tokenhouse.domain.wallets.types import Enrolment, Lot, Settlement, Wallet
 from tokenhouse.infra.kernel.periods import zone
@@ -93,11 +94,6 @@ def run_out(
         on = ends.get(asset)
         told.append(RunOut(code, available.get(asset, 0), burn.total, burn.days, on, why if on is None else "runs_out"))
     return told
-
-
-def midnight(day: date, time_zone: str) -> datetime:
-    """Give the time at which a day begins in a zone."""
-    return datetime.combine(day, time(), zone(time_zone)).astimezone(UTC)
 
 
 def _known(burn: Burn) -> bool:
@@ -198,9 +194,10 @@ def _spans(
     scene: _Scene, at: datetime, time_zone: str
 ) -> Iterator[tuple[date, timedelta, Iterator[tuple[datetime, datetime]]]]:
     """Give the days from now on, how long each is, and its parts between which something is due."""
-    day = at.astimezone(zone(time_zone)).date()
+    here = zone(time_zone)
+    day = at.astimezone(here).date()
     for n in range(AHEAD_DAYS + 1):
-        start, end = midnight(day, time_zone), midnight(day + timedelta(days=1), time_zone)
+        start, end = midnight(day, here), midnight(day + timedelta(days=1), here)
         yield day, end - start, _parts(scene, max(start, at) if n == 0 else start, end)
         day += timedelta(days=1)
 

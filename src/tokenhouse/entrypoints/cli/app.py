@@ -16,6 +16,7 @@ from tokenhouse.entrypoints.cli import (
     migrate,
     people,
     reseal,
+    rollups,
     serve,
     sql,
     verify,
@@ -45,6 +46,7 @@ app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
+app.add_typer(rollups.rollups, name="rollups")
 app.add_typer(config.config, name="config")
 
 

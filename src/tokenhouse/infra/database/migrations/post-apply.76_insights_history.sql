@@ -56,31 +56,6 @@ begin
   limit p_most;
 end $$;
 
--- What uses earned an account on each day of p_zone since p_since, in nano-dollars: the days of use, what reversals took
--- back included. Days without any are left out.
-create or replace function insights.days_earned(p_account bigint, p_zone text, p_since timestamptz)
-returns table (day date, nanos bigint)
-language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_first uuid := (lpad(to_hex(((extract(epoch from p_since) - 86400) * 1000)::bigint), 12, '0')
-                   || repeat('0', 20))::uuid;
-begin
-  perform access.require_accounts(array[p_account]);
-  return query
-  select (u.occurred_at at time zone p_zone)::date,
-         sum(case when t.credit_id > 0 then t.amount else -t.amount end)::bigint
-  from access.deployment d
-  cross join generate_series(0, d.buckets - 1) b (bucket)
-  join ledger.transfer t
-    on t.bucket = b.bucket and t.owner_id = p_account and t.asset_id = 0 and t.kind in ('earning', 'reversal')
-       and t.entry_id >= v_first
-  left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
-  join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
-  where u.occurred_at >= p_since
-  group by 1
-  order by 1;
-end $$;
-
 -- Puts an export into the queue; false where the account has p_most that are not made yet.
 create or replace function insights.request_export(
   p_id uuid, p_account bigint, p_kind text, p_format text, p_asked jsonb, p_most integer

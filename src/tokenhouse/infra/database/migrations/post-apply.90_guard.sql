@@ -39,7 +39,10 @@ begin
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
       ('alerts.mail', 'false'),
       ('insights.export_job', 'account_id = any ((select access.scope())::bigint[])'),
-      ('insights.forecast', 'account_id = any ((select access.scope())::bigint[])')
+      ('insights.forecast', 'account_id = any ((select access.scope())::bigint[])'),
+      ('insights.watermark', 'false'),
+      ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('insights.audience', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
