@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from tokenhouse.domain.ledger.types import Party
@@ -100,7 +100,7 @@ _OF_DOLLARS = frozenset({"earning", "payout", "payout_back"})
 
 NEWEST = Place(UUID(int=2**128 - 1), 2**15)
 _OLDEST = UUID(int=0)
-_FIRST_LOOK, _WIDER = 2_000, 4
+_FIRST_LOOK, _LONGEST_LOOK = 1_000, 8_000
 _LOOKING_NS = 300_000_000
 _AT_ONCE = 2_000
 _CLOCKS = timedelta(days=1)
@@ -117,9 +117,19 @@ async def history_of(
     found: list[Line] = []
     last = first_id(wanted.since)
     many = _FIRST_LOOK
+    sources = _sources(wanted.kinds)
     began = time.monotonic_ns()
     while True:
-        floor = await tx.first(_FLOOR_OF, bucket=party.bucket, account_id=party.id, before=place.id, many=many)
+        floor = await tx.first(
+            _FLOOR_OF,
+            bucket=party.bucket,
+            account_id=party.id,
+            before=place.id,
+            many=many,
+            uses=_USES in sources,
+            moves=_MOVES in sources,
+            dollars=_DOLLARS in sources,
+        )
         whole = floor is None or floor <= last
         until = last if whole or floor is None else floor
         found += await _lines(tx, party, wanted, place, until, most + 1 - len(found))
@@ -128,7 +138,7 @@ async def history_of(
         place = Place(until, -1)
         if time.monotonic_ns() - began > patience_ns:
             return Page(found, place)
-        many *= _WIDER
+        many = min(2 * many, _LONGEST_LOOK)
 
 
 def _page(found: list[Line], most: int) -> Page:
@@ -165,25 +175,25 @@ async def _lines(tx: Tx, party: Party, wanted: Wanted, before: Place, floor: UUI
         "least": wanted.least,
         "most": most,
     }
-    here = {"bucket": party.bucket}
     found: list[Line] = []
-    for query, more in _sources(wanted.kinds):
-        place: dict[str, Any] = {} if query is _USES else {"leg": before.leg}
-        found += await tx.all(query, **given, **place, **(here if more else {}))
+    for query in _sources(wanted.kinds):
+        # Dollars may lie in any bucket; and a use is one line.
+        more = {} if query is _DOLLARS else {"bucket": party.bucket}
+        found += await tx.all(query, **given, **more, **({} if query is _USES else {"leg": before.leg}))
     found.sort(key=lambda line: (line.id, line.leg), reverse=True)
     return found[:most]
 
 
-def _sources(kinds: Sequence[str] | None) -> list[tuple[Query[Line], bool]]:
-    """Say which queries can have lines of these kinds, and whether each reads the account's own bucket only."""
+def _sources(kinds: Sequence[str] | None) -> list[Query[Line]]:
+    """Say which queries can have lines of these kinds."""
     wanted = None if kinds is None else set(kinds)
-    sources: list[tuple[Query[Line], bool]] = []
+    sources: list[Query[Line]] = []
     if wanted is None or wanted & _OF_USES:
-        sources.append((_USES, True))
+        sources.append(_USES)
     if wanted is None or wanted - _OF_USES - _OF_DOLLARS:
-        sources.append((_MOVES, True))
+        sources.append(_MOVES)
     if wanted is None or wanted - _OF_USES - _OF_MOVES:
-        sources.append((_DOLLARS, False))
+        sources.append(_DOLLARS)
     return sources
 
 

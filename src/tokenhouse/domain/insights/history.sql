@@ -84,15 +84,16 @@ FROM insights.dollars_of(
 ) AS d;
 
 -- floor_of : UUID
--- The id so many entries before one, at the newest: what a page with filters looks at in one go. None: there are fewer.
+-- The id so many entries before one, of that source where they reach it first: what a search looks at in one go. None:
+-- there are fewer.
 SELECT f.id
 FROM (
   (SELECT u.id FROM metering.usage AS u
-   WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint AND u.id < %(before)s::uuid
+   WHERE %(uses)s::boolean AND u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint AND u.id < %(before)s::uuid
    ORDER BY u.id DESC LIMIT 1 OFFSET %(many)s::integer)
   UNION ALL
   (SELECT t.entry_id FROM ledger.transfer AS t
-   WHERE t.bucket = %(bucket)s::smallint AND t.owner_id = %(account_id)s::bigint AND t.asset_id <> 0
+   WHERE %(moves)s::boolean AND t.bucket = %(bucket)s::smallint AND t.owner_id = %(account_id)s::bigint AND t.asset_id <> 0
      AND t.kind NOT IN ('charge', 'capture') AND t.entry_id < %(before)s::uuid
    ORDER BY t.entry_id DESC LIMIT 1 OFFSET %(many)s::integer)
   UNION ALL
@@ -101,7 +102,7 @@ FROM (
   CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
   CROSS JOIN LATERAL (
     SELECT t.entry_id FROM ledger.transfer AS t
-    WHERE t.bucket = b.bucket AND t.owner_id = %(account_id)s::bigint AND t.asset_id = 0
+    WHERE %(dollars)s::boolean AND t.bucket = b.bucket AND t.owner_id = %(account_id)s::bigint AND t.asset_id = 0
       AND t.entry_id < %(before)s::uuid
     ORDER BY t.entry_id DESC LIMIT 1 OFFSET %(many)s::integer
   ) AS x
