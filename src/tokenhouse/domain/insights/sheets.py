@@ -197,14 +197,7 @@ class XlsxWriter:
         import xlsxwriter  # noqa: PLC0415 - few exports need it
 
         self._columns = columns
-        options = {
-            "constant_memory": True,
-            "tmpdir": str(path.parent),
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-        }
-        self._book = xlsxwriter.Workbook(str(path), options)
+        self._book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
         self._time = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
         self._row = _SHEET_ROWS
 
@@ -241,6 +234,7 @@ class XlsxWriter:
         if value is None:
             return
         if sort == "text":
+            # By its type: write() would guess formulas, links and numbers.
             self._sheet.write_string(self._row, place, cell_text(value))
         elif sort == "time":
             self._sheet.write_datetime(self._row, place, value.astimezone(UTC).replace(tzinfo=None), self._time)
