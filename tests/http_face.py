@@ -8,9 +8,11 @@ import json
 import re
 import secrets
 import socket
+import tempfile
 import uuid
 from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 ADMIN_KEY = f"tests-{secrets.token_hex(24)}"
 SEAL_KEYS = f"tests:{base64.b64encode(b's' * 32).decode()}"
+_FOLDER = tempfile.TemporaryDirectory(prefix="th-face-")
+DATA = Path(_FOLDER.name)
+"""The data folder of what is served here: its files, not its database."""
 PROBLEM = ("type", "title", "status", "detail", "code")
 
 
@@ -45,7 +50,7 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
 
     All tests come from one address, whose tries to sign in are counted together: there are enough unless it is said.
     """
-    usual = {"admin_key": ADMIN_KEY, "login_tries_per_minute": 1000, "seal_keys": SEAL_KEYS}
+    usual = {"admin_key": ADMIN_KEY, "data_dir": DATA, "login_tries_per_minute": 1000, "seal_keys": SEAL_KEYS}
     app = create_app(load_settings(**usual | settings), booted)
     if not fast:
         app._fast = {}

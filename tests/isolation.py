@@ -40,6 +40,7 @@ GLOBAL_KEYS = {
     "earnings.adjustment(bucket,id)": "a UUID of ours",
     "earnings.adjustment(rule,subject)": "our own words and numbers; only the platform pays bonuses",
     "earnings.goal(id)": "a UUID of ours",
+    "insights.export_job(id)": "a UUID of ours",
     "insights.watermark(only_row)": "one row, which nobody but the platform reads",
     "ledger.hold(bucket,id)": "a UUID of ours",
     "ledger.transfer(bucket,entry_id,leg)": "a UUID of ours",

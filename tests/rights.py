@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tokenhouse.domain import access
+from http_face import DATA
+from tokenhouse.domain import access, insights
 from tokenhouse.domain.access.types import SessionLimits, Visitor
+from tokenhouse.domain.insights import Wanted
 from tokenhouse.infra.database import PLATFORM, Database
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class World:
         self.by: dict[str, Client] = {}
         self.people: dict[str, int] = {}
         self.database: Database
+        self.exports = DATA / "exports"
 
     async def settle(self, database: Database) -> World:
         """Make everybody. The database stays open while the world is used."""
@@ -142,6 +145,11 @@ fixed("compat_creator_analytics", "GET", "/api/creator-analytics", named=True)
 fixed("accounts_create", "POST", "/v1/accounts", {"kind": "user", "name": "x"})
 fixed("accounts_list", "GET", "/v1/accounts?limit=1")
 fixed("audit_list", "GET", "/v1/audit?limit=1")
+fixed("history_list", "GET", "/v1/history?account_id={who}&limit=1")
+fixed("exports_list", "GET", "/v1/exports/jobs?account_id={who}")
+fixed("exports_download", "GET", "/v1/exports/usage?account_id={who}&format=csv")
+fixed("forecasts_earnings", "GET", "/v1/forecasts/earnings?account_id={who}")
+fixed("forecasts_run_out", "GET", "/v1/forecasts/run-out?account_id={who}")
 fixed("accounts_get", "GET", "/v1/accounts/{who}")
 fixed("accounts_update", "PATCH", "/v1/accounts/{who}", {"name": "x"})
 fixed("accounts_entitlements", "GET", "/v1/accounts/{who}/entitlements")
@@ -188,6 +196,33 @@ async def _charge(world: World, who: str) -> str:
 
 async def _hold(world: World, who: str) -> str:
     return (await world.client.must("/v1/holds", {"account_id": who, "amount": 2}))["id"]
+
+
+async def _export(world: World, who: str, *, made: bool = False) -> str:
+    """An export; made: by the verbs, as the jobs process does it."""
+    async with world.database.transaction(PLATFORM) as tx:
+        account = await access.find_account(tx, who)
+        job = await insights.request_export(tx, account.id, "usage", "csv", Wanted())
+    while made and await insights.make_export(world.database, world.exports, lambda: False):
+        pass
+    return str(job.id)
+
+
+@tries("exports_create")
+async def _export_create(world: World, who: str) -> Try:
+    """After those that wait were made: an account has ten at the most."""
+    await _export(world, who, made=True)
+    return Try("POST", "/v1/exports", {"account_id": who, "kind": "usage", "format": "csv"})
+
+
+@tries("exports_get")
+async def _export_get(world: World, who: str) -> Try:
+    return Try("GET", f"/v1/exports/jobs/{await _export(world, who)}")
+
+
+@tries("exports_file")
+async def _export_file(world: World, who: str) -> Try:
+    return Try("GET", f"/v1/exports/jobs/{await _export(world, who, made=True)}/file")
 
 
 @tries("charges_get")

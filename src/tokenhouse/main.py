@@ -21,6 +21,7 @@ from tokenhouse.domain.access import Identities, Passwords, Sessions
 from tokenhouse.domain.access.acts import By
 from tokenhouse.domain.access.types import SessionLimits
 from tokenhouse.domain.catalog.types import Catalog
+from tokenhouse.domain.insights import EXPORT_CONNECTIONS, Downloads
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api import fast
@@ -80,6 +81,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         commit=commit,
         checks=Checks(database, commit),
         looks=Looks(database),
+        downloads=_downloads(settings, booted),
         identities=Identities(database),
         keys=Keys(database, admin_key),
         sessions=Sessions(database, SessionLimits(settings.session_idle_seconds, settings.session_max_seconds)),
@@ -132,6 +134,14 @@ def _sealer(settings: Settings) -> Callable[[], Sealer]:
     return sealer
 
 
+def _downloads(settings: Settings, booted: Booted) -> Downloads:
+    """Make what exports are streamed with: on connections of its own, made when one is asked for."""
+    pool = Database(
+        booted.app_conninfo, booted.signer, min_size=0, max_size=EXPORT_CONNECTIONS, name="tokenhouse exports"
+    )
+    return Downloads(pool, settings.exports_folder)
+
+
 def _ready(database: Database, booted: Booted) -> Callable[[], Awaitable[None]]:
     """Make the question whether the service can serve."""
 
@@ -152,6 +162,7 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
     """Open what requests need, and close it once the last of them is answered."""
     database, commit = runtime.database, runtime.commit
     await database.open()
+    await runtime.downloads.open()
     try:
         async with database.connection() as connection:
             await check_serving(connection)
@@ -167,6 +178,7 @@ async def _serving(runtime: Runtime, booted: Booted, catalog_file: Path | None) 
             await runtime.keys.close()
             await runtime.sessions.close()
     finally:
+        await runtime.downloads.close()
         await database.close()
         runtime.metrics.close()
         if booted.server is not None:

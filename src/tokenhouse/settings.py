@@ -281,6 +281,11 @@ class Settings(BaseSettings):
         )
 
     @property
+    def exports_folder(self) -> Path:
+        """Where exports lie until they are a day old; every process must see the same."""
+        return self.data_dir.absolute() / "exports"
+
+    @property
     def production(self) -> bool:
         """Whether this is the real thing: no demo, secure cookies."""
         return self.env == "production"

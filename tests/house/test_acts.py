@@ -53,6 +53,7 @@ RECORDED = {
     "characters_update": "character.update",
     "characters_remove": "character.remove",
     "model_reviews_moderate": "review.moderate",
+    "exports_create": "export.create",
 }
 _LEDGER = "the ledger's entry is its record, and the chain covers it"
 _AUTHORS = "its author's own word, which says itself whose it is and since when; moderating it is recorded"

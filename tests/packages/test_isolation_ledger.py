@@ -5,6 +5,7 @@ said who may call fails here. What the catalog itself tells of holes is in test_
 """
 
 import uuid
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ import rows_payouts
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
+from rows_exports import fill as fill_exports
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.domain.access.types import HitsAsked, SessionLimits, Visitor
@@ -81,6 +83,7 @@ async def two(db, admin):
     await rows_market.fill(economy, people, admin)
     await rows_awards.fill(economy, people, admin)
     await ledger.close_block(db, margin_seconds=0)
+    await fill_exports(economy, people, admin)
     await rows_insights.fill(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
@@ -294,6 +297,8 @@ async def test_what_readers_tell(two, admin, booted, role):
     a, b = people["a"], people["b"]
     sign = booted.signer.sign
     use, bucket = admin.execute("select id, bucket from metering.usage where account_id = %s", [b.id]).fetchone()
+    ends = f"'{UUID(int=2**128 - 1)}', 1, '{UUID(int=0)}'"
+    dollars = f"select * from insights.dollars_of({b.id}, {ends}, {', '.join(['null'] * 8)}, 10)"
     statements = {
         "metering.shares_of": (f"select metering.shares_of({bucket}::smallint, '{use}')", False),
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
@@ -302,6 +307,7 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
         "metering.held_of": (f"select metering.held_of({b.id}, 0)", False),
         **{name: (text.format(b.id), False) for name, text in rows_insights.READERS.items()},
+        "insights.dollars_of": (dollars, False),
     }
     # Models are offered to all: which of them a search finds is no secret.
     assert set(statements) | {"access.scope", "market.search", "metering.uses_earned"} == READERS

@@ -52,6 +52,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "review.moderate": "A review was published or hidden.",
         "catalog.apply": "A catalog was put in force.",
         "usage.import": "Charging for the uses in a file began.",
+        "export.create": "An export of an account's records was asked for.",
         "session.open": "A person signed in.",
         "session.end": "A session was ended.",
         "sign_in.refuse": "A sign-in was refused.",

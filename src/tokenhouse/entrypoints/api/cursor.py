@@ -36,6 +36,20 @@ def uuid_after(cursor: str | None) -> UUID | None:
         raise _foreign() from None
 
 
+def place_after(cursor: str | None) -> tuple[UUID, int] | None:
+    """Read the cursor of a list whose items are named by a UUID and the number of a line, -1 for none of them."""
+    if cursor is None:
+        return None
+    name, _, line = _after(cursor).partition(".")
+    try:
+        place = UUID(name), int(line)
+    except ValueError:
+        raise _foreign() from None
+    if not -1 <= place[1] < 1 << 15 or not line.isascii():
+        raise _foreign()
+    return place
+
+
 def number_after(cursor: str | None) -> int | None:
     """Read the cursor of a list whose items are numbered."""
     if cursor is None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tokenhouse.domain.access import Identities, Sessions
+from tokenhouse.domain.insights import Downloads
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
 from tokenhouse.domain.payouts.types import Terms
@@ -33,6 +34,7 @@ class Runtime:
     commit: GroupCommit
     checks: Checks
     looks: Looks
+    downloads: Downloads
     identities: Identities
     keys: Keys
     sessions: Sessions

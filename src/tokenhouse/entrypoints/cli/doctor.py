@@ -256,9 +256,11 @@ def _clock(facts: "DatabaseFacts") -> Finding:
 
 
 def _connections(settings: "Settings", facts: "DatabaseFacts") -> Finding:
+    from tokenhouse.domain.insights import EXPORT_CONNECTIONS
     from tokenhouse.domain.metering import LANES
 
-    wanted = settings.workers * (settings.database_pool_size + LANES * settings.buckets) + SPARE_CONNECTIONS
+    a_process = settings.database_pool_size + EXPORT_CONNECTIONS + LANES * settings.buckets
+    wanted = settings.workers * a_process + SPARE_CONNECTIONS
     words = f"{facts.max_connections} allowed, up to {wanted} used"
     if wanted > facts.max_connections:
         return Finding(

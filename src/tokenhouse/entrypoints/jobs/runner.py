@@ -32,7 +32,7 @@ async def run(settings: Settings) -> None:
         async with Database(
             booted.worker_conninfo,
             booted.signer,
-            max_size=_CONNECTIONS_A_TASK * len(TASKS),
+            max_size=_CONNECTIONS_A_TASK * len(TASKS) + 1,  # an export reads on one and tells how far it is on another
             name="tokenhouse jobs",
         ) as database:
             context = Context(
@@ -42,6 +42,7 @@ async def run(settings: Settings) -> None:
                 payouts=settings.payout_terms,
                 odd_use=_odd_use(settings),
                 sealer=lambda: Sealer(seal_keys(settings)),
+                exports=settings.exports_folder,
             )
             log.info("jobs begin", tasks=[task.name for task in TASKS])
             async with asyncio.TaskGroup() as group:

@@ -6,6 +6,7 @@ is done next time. A new task is a function here and a line in TASKS.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 
@@ -14,7 +15,7 @@ from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
 from tokenhouse.domain.metering import Thresholds
 from tokenhouse.domain.payouts.types import Setup, Terms
-from tokenhouse.entrypoints.jobs import awards_tasks, payouts_tasks
+from tokenhouse.entrypoints.jobs import awards_tasks, exports_tasks, forecasts_tasks, payouts_tasks
 from tokenhouse.infra.database import PLATFORM, Actor, Database
 from tokenhouse.infra.kernel.sealing import Sealer
 
@@ -30,7 +31,7 @@ class Context:
 
     mail: what delivers it; None: nothing is set up, it waits. payouts: what holds for them; methods: what is set up of
     those that send by themselves; odd_use: from where on use is held for review, None: none is; sealer: gives what
-    opens payees' details, None where no keys are set.
+    opens payees' details, None where no keys are set; exports: where their files lie, None: none are made.
     """
 
     database: Database
@@ -40,6 +41,7 @@ class Context:
     odd_use: Thresholds | None = None
     methods: Setup = field(default_factory=Setup)
     sealer: Callable[[], Sealer] | None = None
+    exports: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,4 +172,8 @@ TASKS = (
     Task("request due payouts", 600, payouts_tasks.request_due_payouts),
     Task("send payouts", 20, payouts_tasks.send_payouts),
     Task("sweep rate windows", 60, sweep_rate_windows),
+    Task("make exports", 1, exports_tasks.make_exports),
+    Task("sweep exports", 600, exports_tasks.sweep_exports),
+    Task("request forecasts", 3600, forecasts_tasks.request_forecasts),
+    Task("make forecasts", 1, forecasts_tasks.make_forecasts),
 )

@@ -47,6 +47,8 @@ begin
       ('payouts.method', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.schedule', 'account_id = any ((select access.scope())::bigint[])'),
       ('alerts.mail', 'false'),
+      ('insights.export_job', 'account_id = any ((select access.scope())::bigint[])'),
+      ('insights.forecast', 'account_id = any ((select access.scope())::bigint[])'),
       ('insights.watermark', 'false'),
       ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
       ('insights.audience', 'false')
