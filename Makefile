@@ -100,6 +100,7 @@ fmt: dev ## Format the Python sources and apply the safe fixes
 .PHONY: bench
 bench: install ## Measure the service on this machine
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.analytics
 
 .PHONY: soak
 soak: dev ## Run a long mixed load with crashes and check the books

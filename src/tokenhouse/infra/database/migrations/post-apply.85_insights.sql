@@ -200,8 +200,22 @@ language sql stable as $$
   select case when w.cluster = insights.cluster() then w.upto else 0 end from insights.watermark w
 $$;
 
+-- Pieces of one grain that follow each other, taken together, but for those that are raw.
+create or replace function insights.runs(p_grain text[], p_bounds timestamptz[])
+returns table (grain text, since timestamptz, until timestamptz)
+language sql immutable as $$
+  select g.grain, min(p_bounds[g.i]), max(p_bounds[g.i + 1])
+  from (
+    select u.grain, u.i, u.i - row_number() over (partition by u.grain order by u.i) as run
+    from unnest(p_grain) with ordinality u (grain, i)
+  ) g
+  where g.grain <> 'raw'
+  group by g.grain, g.run
+$$;
+
 -- The cells of a cube in the pieces of time between p_bounds, each of the grain that p_grain says: of one owner (null,
--- of payers: of each), of one model where one is named. Each question has its own statement, whose plan is kept.
+-- of payers: of each), of one model where one is named. Each question has its own statement, whose plan is kept;
+-- offset 0 holds the planner to it: run by run, into an index.
 create or replace function insights.cells_in(
   p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[]
 ) returns table (
@@ -213,37 +227,43 @@ language plpgsql stable as $$
 begin
   if p_owner is null then
     return query
-    select w.i::integer, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
-           x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+    select width_bucket(x.at, p_bounds), x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type,
+           x.user_label, x.uses, x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
-    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
-    join insights.cell x
-      on x.bucket = b.bucket and x.cube = 'payer' and x.grain = w.grain
-         and x.at >= w.since and x.at < w.until
-    where w.grain <> 'raw';
+    cross join insights.runs(p_grain, p_bounds) w
+    cross join lateral (
+      select * from insights.cell y
+      where y.bucket = b.bucket and y.cube = 'payer'
+        and y.grain = w.grain and y.at >= w.since and y.at < w.until
+      offset 0
+    ) x;
   elsif p_model is null then
     return query
-    select w.i::integer, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
-           x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+    select width_bucket(x.at, p_bounds), x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type,
+           x.user_label, x.uses, x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
-    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
-    join insights.cell x
-      on x.bucket = b.bucket and x.cube = p_cube and x.owner_id = p_owner and x.grain = w.grain
-         and x.at >= w.since and x.at < w.until
-    where w.grain <> 'raw';
+    cross join insights.runs(p_grain, p_bounds) w
+    cross join lateral (
+      select * from insights.cell y
+      where y.bucket = b.bucket and y.cube = p_cube and y.owner_id = p_owner
+        and y.grain = w.grain and y.at >= w.since and y.at < w.until
+      offset 0
+    ) x;
   else
     return query
-    select w.i::integer, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
-           x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+    select width_bucket(x.at, p_bounds), x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type,
+           x.user_label, x.uses, x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
-    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
-    join insights.cell x
-      on x.bucket = b.bucket and x.cube = p_cube and x.owner_id = p_owner and x.model_id = p_model and x.model_id <> 0 and x.grain = w.grain
-         and x.at >= w.since and x.at < w.until
-    where w.grain <> 'raw';
+    cross join insights.runs(p_grain, p_bounds) w
+    cross join lateral (
+      select * from insights.cell y
+      where y.bucket = b.bucket and y.cube = p_cube and y.owner_id = p_owner and y.model_id = p_model and y.model_id <> 0
+        and y.grain = w.grain and y.at >= w.since and y.at < w.until
+      offset 0
+    ) x;
   end if;
 end $$;
 

@@ -31,14 +31,16 @@ begin
   perform access.require_accounts(array[p_earner]);
   if v_mark > 0 then
     return query
-    select w.i::integer, a.account_id, a.uses
+    select width_bucket(a.at, p_bounds), a.account_id, a.uses
     from access.deployment d
     cross join generate_series(0, d.buckets - 1) b (bucket)
-    cross join unnest(p_grain, p_bounds, p_bounds[2:]) with ordinality w (grain, since, until, i)
-    join insights.audience a
-      on a.bucket = b.bucket and a.earner_id = p_earner and a.model_id = p_model and a.grain = w.grain
-         and a.at >= w.since and a.at < w.until
-    where w.grain <> 'raw';
+    cross join insights.runs(p_grain, p_bounds) w
+    cross join lateral (
+      select * from insights.audience y
+      where y.bucket = b.bucket and y.earner_id = p_earner and y.model_id = p_model and y.grain = w.grain
+        and y.at >= w.since and y.at < w.until
+      offset 0
+    ) a;
   end if;
   return query
   select width_bucket(x.at, p_bounds), x.account_id, x.counted::bigint from metering.parts() x
