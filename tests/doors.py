@@ -17,6 +17,9 @@ PLATFORMS = {
     "access.session",
     "alerts.mail",
     "earnings.standing",
+    "insights.spend",
+    "metering.cost",
+    "metering.upstream_price",
 }
 
 # Whose a row is.
@@ -67,6 +70,8 @@ PLATFORM_DOORS = {
     "alerts.take_mail",
     "catalog.apply",
     "catalog.lock",
+    "insights.cost_uses",
+    "insights.spending_since",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -74,6 +79,7 @@ PLATFORM_DOORS = {
     "market.lock_model",
     "market.update_model",
     "metering.erase",
+    "metering.import_prices",
 }
 
 # The platform's, and a teller's of the account that it is about.

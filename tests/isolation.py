@@ -41,7 +41,9 @@ GLOBAL_KEYS = {
     "ledger.transfer(bucket,entry_id,leg)": "a UUID of ours",
     "market.ownership(id)": "our own number",
     "market.ownership(model_id)": "an exclusive model is sold once, which its page says",
+    "metering.cost(bucket,usage_id)": "a UUID of ours",
     "metering.reversal(bucket,id)": "a UUID of ours",
+    "metering.upstream_price(provider,model,valid_from,version)": "the operator's price list; nobody else writes it",
     "metering.usage(bucket,id)": "a UUID of ours",
 }
 
