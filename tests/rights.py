@@ -138,6 +138,9 @@ fixed("compat_check_balance", "POST", "/api/v1/tokens/check-balance",
       {"action": "deduct", "organizationId": "{who}", "feature": "chat"})  # fmt: skip
 fixed("compat_token_stats", "GET", "/api/v1/tokens/stats?organizationId={who}")
 fixed("compat_models", "GET", "/api/models", named=True)
+fixed("compat_model_analytics", "GET", "/api/model-analytics", named=True)
+fixed("analytics_platform", "GET", "/v1/analytics/platform")
+fixed("analytics_at_risk", "GET", "/v1/analytics/accounts-at-risk?limit=1")
 fixed("accounts_create", "POST", "/v1/accounts", {"kind": "user", "name": "x"})
 fixed("accounts_list", "GET", "/v1/accounts?limit=1")
 fixed("audit_list", "GET", "/v1/audit?limit=1")

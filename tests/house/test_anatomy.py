@@ -31,6 +31,8 @@ EXTRA: dict[str, str] = {
     "catalog/table.py": "one table of the catalog file, read strictly",
     "metering/checks.py": "check: read-only, gathered over concurrent callers",
     "insights/margins.py": "rules: what is left after cost and earnings, and which kept sums make up a time",
+    "insights/portfolio.py": "the models of one account",
+    "insights/portfolio.sql": "its queries",
     "insights/spending.py": "the platform's figures: what all uses came to",
     "insights/spending.sql": "its queries",
     "metering/costs.py": "what uses cost at the provider, looked up by the jobs",

@@ -114,14 +114,17 @@ class Oracle:
             if cost is None and row[11] == "large-1":
                 cost = LLM_NANOS
             counted = kind != "report" and not whole
-            yield row, {
-                "uses": int(counted),
-                "credits": amount - sum(one[1] for one in back[use]),
-                "earnings": nanos - sum(one[2] for one in back[use]),
-                "revenue": moved[use] - sum(moved[one[0]] for one in back[use]),
-                "cost": cost or 0,
-                "costed": int(counted and cost is not None),
-            }
+            yield (
+                row,
+                {
+                    "uses": int(counted),
+                    "credits": amount - sum(one[1] for one in back[use]),
+                    "earnings": nanos - sum(one[2] for one in back[use]),
+                    "revenue": moved[use] - sum(moved[one[0]] for one in back[use]),
+                    "cost": cost or 0,
+                    "costed": int(counted and cost is not None),
+                },
+            )
 
     def by(self, by, first, last):
         found = defaultdict(lambda: defaultdict(int))
@@ -255,7 +258,12 @@ async def test_a_cost_becomes_known_when_its_price_does(economy, db, admin):
     at = datetime.now(UTC) - timedelta(days=10)
     for when in (at, at + timedelta(days=5)):
         await economy.charge(
-            ann, operation="llm", quantity=LLM, upstream_model="New-1", provider="Somebody", occurred_at=when.isoformat()
+            ann,
+            operation="llm",
+            quantity=LLM,
+            upstream_model="New-1",
+            provider="Somebody",
+            occurred_at=when.isoformat(),
         )
     await economy.charge(ann, operation="llm", quantity=LLM, upstream_model="gpt-4o", provider="openai")
     await roll(db)

@@ -30,6 +30,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "model.remove": "A model was taken off the market.",
         "character.create": "A character was made.",
         "catalog.apply": "A catalog was put in force.",
+        "prices.import": "The operator's prices of upstream models were added to.",
         "usage.import": "Charging for the uses in a file began.",
         "session.open": "A person signed in.",
         "session.end": "A session was ended.",

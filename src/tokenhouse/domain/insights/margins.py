@@ -1,6 +1,7 @@
 """What is left of what uses brought in, and into which kept sums a time falls: pure."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Literal, NamedTuple, Self
 
@@ -13,20 +14,24 @@ _ATTOS_PER_NANO = 10**9
 class Figures:
     """What uses came to. Credits; nano-dollars. costed: uses whose cost at the provider is known.
 
-    revenue: what the credits were worth; margin: what is left of it after cost and earnings.
+    revenue: what the credits were worth, of which revenue_attos are the exact 10^-18 dollars; margin: what is left of
+    it after cost and earnings.
     """
 
     uses: int
     credits: int
     earnings: int
-    revenue: int
+    revenue_attos: int
     cost: int
     costed: int
 
-    @classmethod
-    def of(cls, uses: int, credit_sum: int, earned: int, revenue_attos: int, cost: int, costed: int) -> Self:
-        """Make figures of sums; revenue, in 10^-18 dollars, is rounded here, once."""
-        return cls(uses, credit_sum, earned, round_half_even(revenue_attos, _ATTOS_PER_NANO), cost, costed)
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
+
+    @property
+    def revenue(self) -> int:
+        """What the credits were worth in nano-dollars, rounded here, once."""
+        return round_half_even(self.revenue_attos, _ATTOS_PER_NANO)
 
     @property
     def margin(self) -> int:
@@ -42,6 +47,9 @@ class Figures:
     def uncosted_bps(self) -> int:
         """The same in basis points of all uses."""
         return round_half_even(self.uncosted * BPS, self.uses) if self.uses > 0 else 0
+
+
+NOTHING = Figures(0, 0, 0, 0, 0, 0)
 
 
 class Part(NamedTuple):
@@ -66,6 +74,21 @@ def parts_of(first: date, last: date, today: date) -> list[Part]:
         return [Part("day", first, beyond)]
     parts = [Part("day", first, month), Part("month", month, final), Part("day", final, beyond)]
     return [part for part in parts if part.first < part.beyond]
+
+
+def grouped(days: Sequence[tuple[date, Figures]], grain: Literal["day", "week", "month"]) -> list[tuple[date, Figures]]:
+    """Sum up days that follow each other by weeks (from Monday on) or months; the first may be cut short."""
+    found: list[tuple[date, Figures]] = []
+    for day, figures in days:
+        if found and not _begins(day, grain):
+            found[-1] = (found[-1][0], found[-1][1] + figures)
+        else:
+            found.append((day, figures))
+    return found
+
+
+def _begins(day: date, grain: str) -> bool:
+    return grain == "day" or (day.weekday() == 0 if grain == "week" else day.day == 1)
 
 
 def _month_after(day: date) -> date:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from tokenhouse.domain import metering
-from tokenhouse.domain.insights.margins import Figures, parts_of
+from tokenhouse.domain.insights.margins import NOTHING, Figures, parts_of
 from tokenhouse.domain.metering import Cost, OpenCost
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
 
@@ -125,7 +125,7 @@ async def today(tx: Tx) -> date:
 async def overview(tx: Tx, first: date, last: date) -> Overview:
     """Return what the uses from `first` to `last` came to, both included."""
     length = last - first + timedelta(days=1)
-    rows = {row.at: row for row in await tx.all(_BY_DAY, first=first - length, last=last)}
+    rows = {row.at: _figures(row) for row in await tx.all(_BY_DAY, first=first - length, last=last)}
     began = datetime.combine(first, time(), UTC)
     purchases = await tx.one(_PURCHASES, since=began, until=began + length, account_id=None)
     days = [first + timedelta(days=n) for n in range(length.days)]
@@ -139,16 +139,8 @@ async def overview(tx: Tx, first: date, last: date) -> Overview:
     )
 
 
-def _sum(rows: Mapping[date, DaySpend], days: Sequence[date]) -> Figures:
-    found = [rows[day] for day in days if day in rows]
-    return Figures.of(
-        sum(row.uses for row in found),
-        sum(row.credits for row in found),
-        sum(row.earned for row in found),
-        sum(int(row.revenue) for row in found),
-        sum(row.cost for row in found),
-        sum(row.costed for row in found),
-    )
+def _sum(rows: Mapping[date, Figures], days: Sequence[date]) -> Figures:
+    return sum((rows[day] for day in days if day in rows), NOTHING)
 
 
 async def spending_by(
@@ -169,19 +161,16 @@ async def spending_by(
         sort=sort,
         most=most,
     )
-    return [
-        (
-            row.id,
-            row.name,
-            Figures.of(row.uses, row.credits, row.earned, int(row.revenue), row.cost, row.costed),
-        )
-        for row in rows
-    ]
+    return [(row.id, row.name, _figures(row)) for row in rows]
 
 
-async def at_risk(tx: Tx, *, from_bps: int, kind: str | None = None, most: int = 100) -> list[AtRisk]:
+def _figures(row: DaySpend | SubjectSpend) -> Figures:
+    return Figures(row.uses, row.credits, row.earned, int(row.revenue), row.cost, row.costed)
+
+
+async def at_risk(tx: Tx, *, from_bps: int, kind: str | None = None, skipped: int = 0, most: int = 100) -> list[AtRisk]:
     """Return accounts that have used at least `from_bps` basis points of an allowance of this period, as the platform.
 
     The most used first. kind: `user` or `organization` alone.
     """
-    return await tx.all(_AT_RISK, from_bps=from_bps, account_kind=kind, most=most)
+    return await tx.all(_AT_RISK, from_bps=from_bps, account_kind=kind, skipped=skipped, most=most)

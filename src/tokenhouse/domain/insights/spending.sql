@@ -89,4 +89,5 @@ LEFT JOIN access.identity AS i ON i.account_id = l.account_id
 JOIN ledger.asset AS t ON t.id = l.asset_id
 WHERE (%(account_kind)s::text IS NULL OR a.kind = %(account_kind)s::text)
 ORDER BY l.used::numeric / l.allowance DESC, l.used DESC, l.account_id, l.asset_id
-LIMIT %(most)s::integer;
+LIMIT %(most)s::integer
+OFFSET %(skipped)s::bigint;

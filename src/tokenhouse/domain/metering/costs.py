@@ -5,13 +5,15 @@ were at the time of the use. This is not on the way of a charge.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 from importlib.metadata import version
 from typing import NamedTuple
 from uuid import UUID
 
+from tokenhouse.domain import access
+from tokenhouse.domain.access.acts import Act, By
 from tokenhouse.infra.database import Tx, arrays, load_queries
 from tokenhouse.infra.kernel.money import MAX_NANOS, nanos_of_decimal, round_half_even
 
@@ -148,9 +150,12 @@ def tokens_of(quantity: object) -> Tokens:
     return Tokens(*(min(int(count), _MOST_TOKENS) for count in counts))
 
 
-async def import_prices(tx: Tx, prices: Sequence[UpstreamPrice]) -> int:
-    """Add the operator's prices, as the platform; returns the version that they make. Earlier ones stay beside them."""
-    return await tx.one(
+async def import_prices(tx: Tx, prices: Sequence[UpstreamPrice], by: By | None = None) -> int:
+    """Add the operator's prices, as the platform; returns the version that they make. Earlier ones stay beside them.
+
+    by: whose act it is, for the audit record; None records none.
+    """
+    made = await tx.one(
         _IMPORT_PRICES,
         provider=arrays.texts(price.provider for price in prices),
         model=arrays.texts(price.model for price in prices),
@@ -159,6 +164,9 @@ async def import_prices(tx: Tx, prices: Sequence[UpstreamPrice]) -> int:
         cached_nanos=arrays.ints(price.cached_nanos for price in prices),
         output_nanos=arrays.ints(price.output_nanos for price in prices),
     )
+    if by is not None:
+        await access.record(tx, by, Act("prices.import", "prices", str(made), after=[asdict(one) for one in prices]))
+    return made
 
 
 async def operator_prices(tx: Tx) -> list[UpstreamPrice]:

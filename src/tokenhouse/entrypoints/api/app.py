@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.api import compat, docs, openapi, ops
+from tokenhouse.entrypoints.api import compat, compat_portfolio, docs, openapi, ops
 from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
 from tokenhouse.entrypoints.api.refused import page_of
@@ -27,6 +27,7 @@ from tokenhouse.entrypoints.api.v1 import (
     keys,
     members,
     models,
+    platform_figures,
     privacy,
     sessions,
     wallets,
@@ -56,7 +57,9 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         sessions,
         privacy,
         audit,
+        platform_figures,
         compat,
+        compat_portfolio,
         ops,
     )
 )

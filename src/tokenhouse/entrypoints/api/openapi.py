@@ -21,6 +21,7 @@ _TAGS = [
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
+    ("Analytics", "Figures of uses, earnings, cost and margin, equal to the records at any time."),
     ("Access", "Keys, sessions, the members of organizations, and invitations."),
     ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Audit", "Who did what: every administrative and security act, as it was recorded."),
@@ -72,7 +73,7 @@ _KEYED = {
 _KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model", "invitations_accept",
+    "compat_models", "compat_model_analytics", "compat_purchase_model", "invitations_accept",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 

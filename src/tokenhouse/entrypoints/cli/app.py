@@ -15,6 +15,7 @@ from tokenhouse.entrypoints.cli import (
     imports,
     migrate,
     people,
+    prices,
     reseal,
     serve,
     sql,
@@ -44,6 +45,7 @@ accounts.keys.command("reseal")(reseal.reseal)
 app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
+app.add_typer(prices.prices, name="prices")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
 app.add_typer(config.config, name="config")
 

@@ -12,6 +12,7 @@ import structlog
 from tokenhouse.domain import access, alerts, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
+from tokenhouse.entrypoints.jobs.costs import look_up_costs
 from tokenhouse.infra.database import PLATFORM, Actor, Database
 
 log = structlog.get_logger("tokenhouse.jobs")
@@ -143,4 +144,5 @@ TASKS = (
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),
     Task("sweep rate windows", 60, sweep_rate_windows),
+    Task("look up costs", 5, look_up_costs),
 )

@@ -13,16 +13,14 @@ language sql immutable as $$
   cross join (values ('day', p_at), ('month', date_trunc('month', p_at::timestamp)::date)) g (grain, at)
 $$;
 
--- What the uses and reversals of these transactions add to the sums (p_high null: all since p_low). Credits are worth
--- what the grant was sold for that they came from: an allowance the plan's price over all credits that one payment
--- brings, as the catalog had it when the grant was made; a top-up the cheapest pack's price for a credit; all else
--- nothing. The worth of one credit is cut at 10^-18 dollars; nothing is rounded here.
-create or replace function insights.spending(p_low bigint, p_high bigint) returns table (
-  bucket smallint, at date, account_id bigint, credit_type text, operation text, model_id bigint, plan_id text,
-  usage_type text, upstream text, uses bigint, credits bigint, earned bigint, revenue numeric, cost bigint, costed bigint
+-- What a credit is worth, in 10^-18 dollars, by where it came from and when: of an allowance (name: the plan) the plan's
+-- price over all credits that one payment brings; of a top-up (name: the asset) the cheapest pack's price for a credit;
+-- as the catalog had them. The first prices hold for all before them. What is less than 10^-18 dollars is cut off.
+create or replace function insights.worths() returns table (
+  source text, name text, since timestamptz, until timestamptz, worth numeric
 )
 language sql stable as $$
-  with plan_rate as materialized (
+  with plan_rate as (
     select p.id, case when row_number() over w = 1 then '-infinity' else v.applied_at end as since,
            coalesce(lead(v.applied_at) over w, 'infinity') as until,
            coalesce(div(p.price_nanos::numeric * 1000000000,
@@ -32,7 +30,7 @@ language sql stable as $$
     cross join lateral (select sum(x.value::numeric) as credits from jsonb_each_text(p.allowances) x) a
     where not p.retired
     window w as (partition by p.id order by p.version)
-  ), pack_rate as materialized (
+  ), pack_rate as (
     select t.asset_id, case when row_number() over w = 1 then '-infinity' else v.applied_at end as since,
            coalesce(lead(v.applied_at) over w, 'infinity') as until, coalesce(c.worth, 0) as worth
     from (select distinct x.version from catalog.top_up x) n
@@ -44,6 +42,21 @@ language sql stable as $$
       where not q.retired and q.credit_type = t.code
     ) c
     window w as (partition by t.asset_id order by v.id)
+  )
+  select 'allowance', r.id, r.since, r.until, r.worth from plan_rate r
+  union all
+  select 'top_up', r.asset_id::text, r.since, r.until, r.worth from pack_rate r
+$$;
+
+-- What the uses and reversals of these transactions add to the sums (p_high null: all since p_low). revenue: what the
+-- credits were worth when the grant was made that they came from, in 10^-18 dollars; nothing is rounded here.
+create or replace function insights.spending(p_low bigint, p_high bigint) returns table (
+  bucket smallint, at date, account_id bigint, credit_type text, operation text, model_id bigint, plan_id text,
+  usage_type text, upstream text, uses bigint, credits bigint, earned bigint, revenue numeric, cost bigint, costed bigint
+)
+language sql stable as $$
+  with worth as materialized (
+    select * from insights.worths()
   ), record as (
     select u.bucket, u.id as entry_id, u.id as usage_id, 1 as sign, case when u.kind = 'report' then 0 else 1 end as uses,
            u.amount as credits, u.nanos as earned
@@ -66,15 +79,11 @@ language sql stable as $$
   join ledger.asset s on s.id = u.asset_id
   left join metering.cost k on k.bucket = u.bucket and k.usage_id = u.id
   cross join lateral (
-    select sum(t.amount * case l.source
-             when 'allowance' then (
-               select r.worth from plan_rate r
-               where r.id = wallets.plan_at(l.bucket, l.account_id, l.created_at) and r.since <= l.created_at
-                 and l.created_at < r.until)
-             when 'top_up' then (
-               select r.worth from pack_rate r
-               where r.asset_id = l.asset_id and r.since <= l.created_at and l.created_at < r.until)
-             end) as worth
+    select sum(t.amount * (
+             select max(r.worth) from worth r  -- one, but for a clock that was set back between two catalogs
+             where r.source = l.source and r.since <= l.created_at and l.created_at < r.until
+               and r.name = case when l.source = 'allowance' then wallets.plan_at(l.bucket, l.account_id, l.created_at)
+                                 else l.asset_id::text end)) as worth
     from ledger.transfer t
     join wallets.lot l
       on l.bucket = t.bucket and l.account_id = u.account_id and l.asset_id = t.asset_id and l.id = t.lot_id

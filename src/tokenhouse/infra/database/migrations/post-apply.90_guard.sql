@@ -29,15 +29,19 @@ begin
       ('ledger.hold', 'account_id = any ((select access.scope())::bigint[])'),
       ('wallets.lot', 'account_id = any ((select access.scope())::bigint[])'),
       ('wallets.enrolment', 'account_id = any ((select access.scope())::bigint[])'),
+      ('wallets.plan_span', 'account_id = any ((select access.scope())::bigint[])'),
       ('market.model', '(select access.scope()) is not null'),
       ('market.pricing', '(select access.scope()) is not null'),
       ('market.character', '(select access.scope()) is not null'),
       ('market.ownership', 'account_id = any ((select access.scope())::bigint[])'),
       ('earnings.standing', 'false'),
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
+      ('metering.cost', 'false'),
+      ('metering.upstream_price', 'false'),
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
-      ('alerts.mail', 'false')
+      ('alerts.mail', 'false'),
+      ('insights.spend', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
