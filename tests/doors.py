@@ -20,6 +20,8 @@ PLATFORMS = {
     "insights.spend",
     "metering.cost",
     "metering.upstream_price",
+    "insights.audience",
+    "insights.watermark",
 }
 
 # Whose a row is.
@@ -28,6 +30,7 @@ OWNERS = {
     "access.invitation": ["organization_id"],
     "access.member": ["organization_id", "user_id"],
     "earnings.model_earner": ["earner_id"],
+    "insights.cell": ["owner_id"],
     "ledger.account": ["owner_id"],
     "ledger.transfer": ["owner_id"],
 }
@@ -72,6 +75,8 @@ PLATFORM_DOORS = {
     "catalog.lock",
     "insights.cost_uses",
     "insights.spending_since",
+    "insights.forget",
+    "insights.roll",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -127,6 +132,7 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "insights.read",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",

@@ -37,6 +37,7 @@ GLOBAL_KEYS = {
     "access.session(digest)": "of 256 random bits",
     "access.session(id)": "a UUID of ours",
     "alerts.mail(id)": "a UUID of ours",
+    "insights.watermark(only_row)": "one row, which nobody but the platform reads",
     "ledger.hold(bucket,id)": "a UUID of ours",
     "ledger.transfer(bucket,entry_id,leg)": "a UUID of ours",
     "market.ownership(id)": "our own number",

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+import rows_insights
+import rows_spending
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
@@ -74,6 +76,8 @@ async def two(db, admin):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
     await ledger.close_block(db, margin_seconds=0)
+    await rows_insights.fill(economy, people, admin)
+    await rows_spending.fill(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
 
@@ -244,7 +248,7 @@ def call(name, types, account):
     row = f"""'{{"account_id": {account}, "owner_id": {account}, "asset_id": 1}}'"""
     values = {
         "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
-        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
+        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''", "date": "'2030-01-31'",
     }  # fmt: skip
     for table in ("ledger.entry", "ledger.transfer", "ledger.hold", "metering.usage"):
         values[table] = f"json_populate_record(null::{table}, {row})"
@@ -290,6 +294,7 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
+        "insights.read": (rows_insights.READ.format(b.id), False),
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
 

@@ -9,7 +9,6 @@ import pytest
 
 from http_face import is_problem
 from tokenhouse.domain import insights
-from tokenhouse.infra.database import PLATFORM
 
 PACK = 5_000  # nano-dollars a credit: five dollars for a million
 PRO = 3_000  # thirty dollars for ten million
@@ -21,8 +20,7 @@ def today():
 
 
 async def roll(own):
-    async with own.transaction(PLATFORM) as tx:
-        await tx.connection.execute("select insights.roll(false)")
+    await insights.roll(own)
     await insights.cost_uses(own)
 
 

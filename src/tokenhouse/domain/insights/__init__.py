@@ -1,7 +1,8 @@
-"""Figures and what they say: rollups, trends, cost and margin."""
+"""Figures of use and earnings: sums kept ready beside the records, which they equal at every moment."""
 
 from tokenhouse.domain.insights.margins import Figures, grouped
 from tokenhouse.domain.insights.portfolio import OwnedModel, Portfolio, portfolio
+from tokenhouse.domain.insights.service import forget, mark, read, rebuild, roll
 from tokenhouse.domain.insights.spending import (
     BYS,
     AtRisk,
@@ -15,6 +16,7 @@ from tokenhouse.domain.insights.spending import (
     spending_by,
     today,
 )
+from tokenhouse.domain.insights.verification import verify
 
 __all__ = [
     "BYS",
@@ -28,9 +30,15 @@ __all__ = [
     "Sort",
     "at_risk",
     "cost_uses",
+    "forget",
     "grouped",
+    "mark",
     "overview",
     "portfolio",
+    "read",
+    "rebuild",
+    "roll",
     "spending_by",
     "today",
+    "verify",
 ]

@@ -8,7 +8,7 @@ SELECT insights.cost_uses(
 SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS today;
 
 -- spend_by_day : DaySpend*
--- What the uses of each day came to.
+-- What the uses of each day came to. The sums count where they were made in this cluster.
 SELECT p.at, sum(p.uses)::bigint AS uses, sum(p.credits)::bigint AS credits, sum(p.earned)::bigint AS earned,
        sum(p.revenue) AS revenue, sum(p.cost)::bigint AS cost, sum(p.costed)::bigint AS costed
 FROM (
@@ -18,6 +18,8 @@ FROM (
   JOIN insights.spend AS s
     ON s.bucket = b.bucket AND s.kind = 'all' AND s.grain = 'day'
     AND s.at BETWEEN %(first)s::date AND %(last)s::date
+    AND (SELECT w.upto > 0 AND w.cluster = (SELECT c.system_identifier FROM pg_control_system() AS c)::text
+         FROM insights.watermark AS w)
   UNION ALL
   SELECT n.at, n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed
   FROM insights.spending_since('all', %(first)s::date, %(last)s::date) AS n
@@ -38,6 +40,8 @@ WITH found AS (
     CROSS JOIN unnest(%(grains)s::text[], %(starts)s::date[], %(ends)s::date[]) AS g (grain, first, beyond)
     JOIN insights.spend AS s
       ON s.bucket = b.bucket AND s.kind = %(kind)s::text AND s.grain = g.grain AND s.at >= g.first AND s.at < g.beyond
+      AND (SELECT w.upto > 0 AND w.cluster = (SELECT c.system_identifier FROM pg_control_system() AS c)::text
+           FROM insights.watermark AS w)
     UNION ALL
     SELECT n.owner_id, n.subject, n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed
     FROM insights.spending_since(%(kind)s::text, %(first)s::date, %(last)s::date) AS n

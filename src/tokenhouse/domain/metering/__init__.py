@@ -21,13 +21,14 @@ from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
 from tokenhouse.domain.metering.statements import Accrual, Statement, accruals, statement
-from tokenhouse.domain.metering.verification import Proof, verify
+from tokenhouse.domain.metering.verification import Difference, Proof, verify
 
 __all__ = [
     "LANES",
     "Accrual",
     "Checks",
     "Cost",
+    "Difference",
     "GroupCommit",
     "Kept",
     "MissingPrice",

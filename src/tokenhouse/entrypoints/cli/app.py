@@ -17,6 +17,7 @@ from tokenhouse.entrypoints.cli import (
     people,
     prices,
     reseal,
+    rollups,
     serve,
     sql,
     verify,
@@ -47,6 +48,7 @@ app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
 app.add_typer(prices.prices, name="prices")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
+app.add_typer(rollups.rollups, name="rollups")
 app.add_typer(config.config, name="config")
 
 

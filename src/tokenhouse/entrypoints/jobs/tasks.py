@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from tokenhouse.domain import access, alerts, ledger, metering, wallets
+from tokenhouse.domain import access, alerts, insights, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
 from tokenhouse.entrypoints.jobs.costs import look_up_costs
@@ -83,6 +83,11 @@ async def close_block(context: Context) -> int:
     return await ledger.close_block(context.database)
 
 
+async def roll_figures(context: Context) -> int:
+    """Add to the sums of use what was recorded since the last time."""
+    return await insights.roll(context.database)
+
+
 async def deliver_mail(context: Context) -> int:
     """Deliver what is due in the outbox; where the server cannot be used, the rest next time."""
     if context.mail is None:
@@ -140,6 +145,7 @@ TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
     Task("close audit block", 60, close_block),
+    Task("roll figures", 2, roll_figures),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
     Task("forget sessions", 3600, forget_sessions),

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 from pydantic import Field
 
-from tokenhouse.domain import access, alerts, metering
+from tokenhouse.domain import access, alerts, insights, metering
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
@@ -236,6 +236,7 @@ async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = N
         account = await access.find_account(tx, account_id)
         sign_in = await access.credential_of(tx, identity.id)
         opaque = await metering.erase(tx, identity.id)
+        await insights.forget(tx, identity.id, account.external_id if account else account_id, opaque)
         await alerts.forget(tx, {one.email for one in (account, sign_in) if one is not None and one.email})
         await access.forget_acts(tx, identity.id)
         act = Act("account.erase", "account", str(identity.id), identity.id)

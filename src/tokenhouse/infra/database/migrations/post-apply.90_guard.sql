@@ -41,6 +41,9 @@ begin
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
       ('alerts.mail', 'false'),
+      ('insights.watermark', 'false'),
+      ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('insights.audience', 'false'),
       ('insights.spend', 'false')
     ) policy (name, sees)
   loop

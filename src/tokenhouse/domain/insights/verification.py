@@ -1,0 +1,18 @@
+"""Proof of the books and, on the same snapshot, of every cell, derived again from the records below the mark."""
+
+from collections.abc import Callable
+
+from tokenhouse.domain import metering
+from tokenhouse.domain.metering import Difference, Proof
+from tokenhouse.infra.database import Database, Query, load_queries
+
+INVARIANTS: tuple[Query[Difference], ...] = tuple(
+    found.rows(name, Difference)
+    for found in (load_queries(__file__, "invariants.sql"), load_queries(__file__, "spending_invariants.sql"))
+    for name in sorted(found.names)
+)
+
+
+async def verify(database: Database, progress: Callable[[str], None] | None = None) -> Proof:
+    """Prove the books and the figures; it may run beside the service. progress: told each invariant's name."""
+    return await metering.verify(database, progress, also=INVARIANTS)

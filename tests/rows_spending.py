@@ -1,0 +1,21 @@
+"""Rows of costs and prices, for the tests that want some in every table."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from economy import Economy
+    from tokenhouse.domain.access.types import Account
+
+
+async def fill(economy: "Economy", people: "dict[str, Account]", admin: "psycopg.Connection") -> None:
+    """Add a price, and a cost of each use."""
+    admin.execute(
+        "insert into metering.upstream_price (provider, model, valid_from, version, input_nanos, cached_nanos, "
+        "output_nanos, imported_at) values ('', 'large-1', now(), 1, 1, 1, 1, now())"
+    )
+    admin.execute(
+        "insert into metering.cost (bucket, usage_id, provider, model) select bucket, id, '', 'large-1' "
+        "from metering.usage"
+    )
