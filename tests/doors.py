@@ -74,6 +74,7 @@ PLATFORM_DOORS = {
     "catalog.apply",
     "catalog.lock",
     "insights.cost_uses",
+    "insights.earners_between",
     "insights.spending_since",
     "insights.forget",
     "insights.roll",
@@ -133,6 +134,7 @@ ANY_TELLER = {
 READERS = {
     "access.scope",
     "insights.read",
+    "insights.users_between",
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",

@@ -248,7 +248,8 @@ def call(name, types, account):
     row = f"""'{{"account_id": {account}, "owner_id": {account}, "asset_id": 1}}'"""
     values = {
         "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
-        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''", "date": "'2030-01-31'",
+        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
+        "date": "'2030-01-31'",
     }  # fmt: skip
     for table in ("ledger.entry", "ledger.transfer", "ledger.hold", "metering.usage"):
         values[table] = f"json_populate_record(null::{table}, {row})"

@@ -59,7 +59,7 @@ def picture(superuser):
     return {name: superuser.execute(query.format(row.format(name))).fetchone() for (name,) in tables}
 
 
-OPEN_TO_ALL = {"livez", "readyz", "metrics", "models_list", "models_get", "characters_get"}
+OPEN_TO_ALL = {"analytics_market", "livez", "readyz", "metrics", "models_list", "models_get", "characters_get"}
 
 
 ITS_OWN = {

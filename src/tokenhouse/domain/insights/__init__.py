@@ -1,6 +1,20 @@
 """Figures of use and earnings: sums kept ready beside the records, which they equal at every moment."""
 
+from tokenhouse.domain.insights.advice import Advice, advise
 from tokenhouse.domain.insights.margins import Figures, grouped
+from tokenhouse.domain.insights.market_view import (
+    CategoryView,
+    Compared,
+    CreatorSort,
+    CreatorSums,
+    Use,
+    compare,
+    creators,
+    facts,
+    market_view,
+    models_found,
+)
+from tokenhouse.domain.insights.payers import AccountSpending, Spent, account_spending, local_today
 from tokenhouse.domain.insights.portfolio import OwnedModel, Portfolio, portfolio
 from tokenhouse.domain.insights.service import forget, mark, read, rebuild, roll
 from tokenhouse.domain.insights.spending import (
@@ -20,19 +34,35 @@ from tokenhouse.domain.insights.verification import verify
 
 __all__ = [
     "BYS",
+    "AccountSpending",
+    "Advice",
     "AtRisk",
     "By",
+    "CategoryView",
+    "Compared",
+    "CreatorSort",
+    "CreatorSums",
     "Figures",
     "Overview",
     "OwnedModel",
     "Portfolio",
     "Purchases",
     "Sort",
+    "Spent",
+    "Use",
+    "account_spending",
+    "advise",
     "at_risk",
+    "compare",
     "cost_uses",
+    "creators",
+    "facts",
     "forget",
     "grouped",
+    "local_today",
     "mark",
+    "market_view",
+    "models_found",
     "overview",
     "portfolio",
     "read",

@@ -127,7 +127,7 @@ async def overview(tx: Tx, first: date, last: date) -> Overview:
     length = last - first + timedelta(days=1)
     rows = {row.at: _figures(row) for row in await tx.all(_BY_DAY, first=first - length, last=last)}
     began = datetime.combine(first, time(), UTC)
-    purchases = await tx.one(_PURCHASES, since=began, until=began + length, account_id=None)
+    purchases = await purchases_between(tx, None, began, began + length)
     days = [first + timedelta(days=n) for n in range(length.days)]
     return Overview(
         first,
@@ -141,6 +141,11 @@ async def overview(tx: Tx, first: date, last: date) -> Overview:
 
 def _sum(rows: Mapping[date, Figures], days: Sequence[date]) -> Figures:
     return sum((rows[day] for day in days if day in rows), NOTHING)
+
+
+async def purchases_between(tx: Tx, account_id: int | None, since: datetime, until: datetime) -> Purchases:
+    """Return the models that an account (None: anybody) bought from a moment on, before another."""
+    return await tx.one(_PURCHASES, since=since, until=until, account_id=account_id)
 
 
 async def spending_by(

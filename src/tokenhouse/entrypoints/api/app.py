@@ -25,11 +25,13 @@ from tokenhouse.entrypoints.api.v1 import (
     earnings,
     holds,
     keys,
+    market_figures,
     members,
     models,
     platform_figures,
     privacy,
     sessions,
+    spending,
     wallets,
 )
 from tokenhouse.infra.kernel.errors import (
@@ -58,6 +60,8 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         privacy,
         audit,
         platform_figures,
+        spending,
+        market_figures,
         compat,
         compat_portfolio,
         ops,

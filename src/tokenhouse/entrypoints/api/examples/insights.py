@@ -18,7 +18,48 @@ _FIGURES: dict[str, Any] = {
 }
 _LINE: dict[str, Any] = {"modelId": "m-1", "modelName": "Emma", "earnings": 0.0013, "usage": 4, "tokens": 13}
 
+_SPENT: dict[str, Any] = {"uses": 12, "credits": 340}
+_BEFORE: dict[str, Any] = {
+    "uses_before": 31,
+    "earnings_before_nano_usd": 3_100_000,
+    "earnings_before_usd": "0.0031",
+    "growth_bps": 2_903,
+}
+_USED: dict[str, Any] = {
+    "uses": 40,
+    "credits": 40,
+    "earnings_nano_usd": 4_000_000,
+    "earnings_usd": "0.004",
+}
+
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "AccountSpending": {
+        "account_id": "u-42",
+        "time_zone": "Europe/Berlin",
+        "totals": {"from": "2030-01-02", "to": "2030-01-31", **_SPENT},
+        "before": {"from": "2029-12-03", "to": "2030-01-01", **_SPENT},
+        "trend": [{"date": "2030-01-31", **_SPENT}],
+        "purchases": {"count": 1, "credits": 5_000},
+        "by_credit_type": [{"id": "general", "name": None, **_SPENT}],
+        "by_operation": [{"id": "chat", "name": None, **_SPENT}],
+        "by_model": [{"id": "m-1", "name": "Emma", **_SPENT}],
+        "by_usage_type": [{"id": "chat", "name": None, **_SPENT}],
+        "by_user": [{"id": None, "name": None, **_SPENT}],
+    },
+    "AdviceList": {
+        "account_id": "c-7",
+        "data": [
+            {
+                "kind": "category_earns_more",
+                "title": "Offer a model in Anime",
+                "reason": "Anime earned 3.2 times what your category did per model in the last 30 days: $0.32 against "
+                "$0.10.",
+                "model_id": None,
+                "category": "Anime",
+                "credit_type": None,
+            }
+        ],
+    },
     "AtRisk": {
         "account_id": "u-42",
         "kind": "user",
@@ -30,6 +71,44 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "left": 20_000,
         "used_bps": 9_200,
         "refreshes_at": "2030-02-28T12:00:00Z",
+    },
+    "Comparison": {
+        "from": "2030-01-02",
+        "to": "2030-01-31",
+        "data": [
+            {
+                "model_id": "m-1",
+                "name": "Emma",
+                "category": "Realistic",
+                "users": 9,
+                **_USED,
+                **_BEFORE,
+                "trend": [{"date": "2030-01-31", "uses": 4, "credits": 4, "earnings_nano_usd": 400_000}],
+            }
+        ],
+    },
+    "CreatorRow": {
+        "account_id": "c-7",
+        "name": "Cleo",
+        "models": 2,
+        **_USED,
+        **_BEFORE,
+        "accrued_nano_usd": 9_000_000,
+        "accrued_usd": "0.009",
+    },
+    "MarketFigures": {
+        "from": "2030-01-02",
+        "to": "2030-01-31",
+        "data": [
+            {
+                "category": "Realistic",
+                "models": 5,
+                "models_used": 4,
+                **_USED,
+                "uses_before": 31,
+                "growth_bps": 2_903,
+            }
+        ],
     },
     "ModelAnalytics": {
         "success": True,

@@ -60,6 +60,9 @@ create table insights.spend (
   primary key (bucket, kind, grain, at, owner_id, subject)
 ) with (fillfactor = 80);
 
+-- For figures over all who earn.
+create index cell_of_earners on insights.cell (bucket, grain, at) where cube = 'earner' and grain in ('day', 'month');
+
 alter table wallets.plan_span enable row level security;
 alter table wallets.plan_span force row level security;
 alter table metering.upstream_price enable row level security;
