@@ -75,9 +75,10 @@ PLATFORM_DOORS = {
     "catalog.lock",
     "insights.cost_uses",
     "insights.earners_between",
-    "insights.spending_since",
     "insights.forget",
+    "insights.models_between",
     "insights.roll",
+    "insights.spending_since",
     "ledger.open_asset",
     "market.archive_model",
     "market.create_character",
@@ -133,6 +134,7 @@ ANY_TELLER = {
 
 READERS = {
     "access.scope",
+    "insights.models_by_day",
     "insights.read",
     "insights.users_between",
     "metering.accruals_of",

@@ -87,7 +87,8 @@ def test_a_model_that_nobody_uses():
 def test_models_worth_buying():
     found = said(market=[
         offered("much", "A", 40, price=450, buyable=True), offered("sold", "A", 90),
-        offered("most", "A", 60, buyable=True), offered("few", "A", 9, buyable=True), *(offered(f"x{n}", "A", 20) for n in range(5)),
+        offered("most", "A", 60, buyable=True), offered("few", "A", 9, buyable=True),
+        *(offered(f"x{n}", "A", 20) for n in range(5)),
     ])  # fmt: skip
     assert [(one.kind, one.model_id) for one in found] == [("model_to_buy", "most"), ("model_to_buy", "much")]
     assert found[1].reason == (

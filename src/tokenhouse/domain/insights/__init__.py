@@ -3,7 +3,7 @@
 from tokenhouse.domain.insights.advice import Advice, advise
 from tokenhouse.domain.insights.margins import Figures, grouped
 from tokenhouse.domain.insights.market_view import (
-    CategoryView,
+    CategoryRow,
     Compared,
     CreatorSort,
     CreatorSums,
@@ -38,7 +38,7 @@ __all__ = [
     "Advice",
     "AtRisk",
     "By",
-    "CategoryView",
+    "CategoryRow",
     "Compared",
     "CreatorSort",
     "CreatorSums",

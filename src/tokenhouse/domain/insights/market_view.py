@@ -5,13 +5,12 @@ Days are UTC's. Each view is of a time and of the one as long before it.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from tokenhouse.domain.insights.advice import Allowance, Facts, OfferedModel, OwnModel
 from tokenhouse.domain.insights.margins import parts_of
 from tokenhouse.domain.insights.portfolio import portfolio
-from tokenhouse.domain.insights.service import read
 from tokenhouse.domain.insights.spending import today
 from tokenhouse.infra.database import Tx, arrays, load_queries
 
@@ -105,14 +104,39 @@ class AllowanceNow:
     period_seconds: int
 
 
-class CategoryView(NamedTuple):
-    """A category: models on offer, models that were used, their uses, and those of the time before."""
+@dataclass(frozen=True, slots=True)
+class CategoryRow:
+    """A category: models on offer, models that were used, their uses, and how many those were in the time before."""
 
     category: str
     on_offer: int
     used: int
-    now: Use
-    before: Use
+    uses: int
+    credits: int
+    nanos: int
+    uses_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """Others' uses of a model in a part of what was asked for: 1, or 0 for the time before."""
+
+    part: int
+    model_id: int
+    uses: int
+    credits: int
+    nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDay:
+    """Others' uses of a model on a day."""
+
+    model_id: int
+    at: date
+    uses: int
+    credits: int
+    nanos: int
 
 
 class Compared(NamedTuple):
@@ -129,45 +153,35 @@ _Q = load_queries(__file__, "market_view.sql")
 _MODEL_FACTS = _Q.rows("model_facts", ModelFacts)
 _MODELS_FOUND = _Q.rows("models_found", ModelFound)
 _MODEL_NAMES = _Q.rows("model_names", ModelName)
+_MODELS_BETWEEN = _Q.rows("models_between", ModelUse)
+_CATEGORIES = _Q.rows("categories", CategoryRow)
+_MODELS_BY_DAY = _Q.rows("models_by_day", ModelDay)
 _USERS = _Q.rows("users_between", ModelUsers)
 _CREATORS = _Q.rows("creators_between", CreatorSums)
 _ALLOWANCES = _Q.rows("allowance_now", AllowanceNow)
 
 
-def midnights(first: date, last: date) -> list[datetime]:
-    """Return the bounds (UTC) of the days from the first to the last, both included."""
-    return [datetime.combine(first + timedelta(days=n), time(), UTC) for n in range((last - first).days + 2)]
+async def _asked(tx: Tx, first: date, last: date) -> dict[str, str]:
+    """Give the parameters of a time, part 1, and of as many days before, part 0."""
+    now = await today(tx)
+    days = last - first + timedelta(days=1)
+    asked = [(1, part) for part in parts_of(first, last, now)]
+    asked += [(0, part) for part in parts_of(first - days, first - timedelta(days=1), now)]
+    return {
+        "grains": arrays.texts(part.grain for _, part in asked),
+        "starts": arrays.texts(_midnight(part.first) for _, part in asked),
+        "ends": arrays.texts(_midnight(part.beyond) for _, part in asked),
+        "points": arrays.ints(point for point, _ in asked),
+    }
 
 
-async def model_uses(tx: Tx, first: date, last: date) -> tuple[dict[int, Use], dict[int, Use]]:
-    """Return others' uses of every model from `first` to `last`, and of as many days before. As the platform."""
-    days = (last - first).days + 1
-    bounds = [midnights(first - timedelta(days=days), first)[0], *midnights(first, last)[:: max(days, 1)]]
-    found: tuple[dict[int, Use], dict[int, Use]] = ({}, {})
-    for row in await read(tx, "platform_model", 0, bounds):
-        if row.model_id:
-            sums = found[row.point]
-            use = Use(row.counted, row.counted_credits, row.nanos)
-            sums[row.model_id] = sums.get(row.model_id, Use()).plus(use)
-    return found[1], found[0]
+def _midnight(day: date) -> str:
+    return f"{day.isoformat()}T00:00Z"
 
 
-async def market_view(tx: Tx, first: date, last: date) -> list[CategoryView]:
+async def market_view(tx: Tx, first: date, last: date) -> list[CategoryRow]:
     """Return what others' uses of the models of each category came to, the most used first. As the platform."""
-    now, before = await model_uses(tx, first, last)
-    models = await tx.all(_MODEL_FACTS, ids=arrays.ints({*now, *before}))
-    views: dict[str, CategoryView] = {}
-    for model in models:
-        view = views.get(model.category, CategoryView(model.category, 0, 0, Use(), Use()))
-        use = now.get(model.id, Use())
-        views[model.category] = CategoryView(
-            model.category,
-            view.on_offer + model.on_offer,
-            view.used + (use.uses > 0),
-            view.now.plus(use),
-            view.before.plus(before.get(model.id, Use())),
-        )
-    return sorted(views.values(), key=lambda view: (-view.now.uses, view.category))
+    return await tx.all(_CATEGORIES, **await _asked(tx, first, last))
 
 
 async def models_found(tx: Tx, model_ids: Iterable[str], account_id: int | None) -> dict[str, ModelFound]:
@@ -186,87 +200,78 @@ async def compare(
 ) -> list[Compared]:
     """Put models side by side, as they count for an account that earns by them; None: for all, as the platform."""
     parts = parts_of(first, last, await today(tx))
+    numbers = arrays.ints(model.id for model in models)
     users = {
         row.model_id: row.users
         for row in await tx.all(
             _USERS,
             account_id=account_id or 0,
-            models=arrays.ints(model.id for model in models),
+            models=numbers,
             grains=arrays.texts(part.grain for part in parts),
-            starts=arrays.texts(f"{part.first.isoformat()}T00:00Z" for part in parts),
-            ends=arrays.texts(f"{part.beyond.isoformat()}T00:00Z" for part in parts),
+            starts=arrays.texts(_midnight(part.first) for part in parts),
+            ends=arrays.texts(_midnight(part.beyond) for part in parts),
         )
     }
-    return [
-        Compared(model, users.get(model.id, 0), *await _by_day(tx, account_id, model.id, first, last))
-        for model in models
-    ]
-
-
-async def _by_day(
-    tx: Tx, account_id: int | None, model_id: int, first: date, last: date
-) -> tuple[Use, Use, tuple[tuple[date, Use], ...]]:
     count = (last - first).days + 1
-    bounds = [midnights(first - timedelta(days=count), first)[0], *midnights(first, last)]
-    cube: Literal["platform_model", "earner_model"] = "platform_model" if account_id is None else "earner_model"
-    sums: dict[int, Use] = {}
-    for row in await read(tx, cube, account_id or 0, bounds, model_id):
-        use = Use(row.counted, row.counted_credits, row.nanos)
-        sums[row.point] = sums.get(row.point, Use()).plus(use)
-    days = tuple((first + timedelta(days=n), sums.get(n + 1, Use())) for n in range(count))
+    began = first - timedelta(days=count)
+    rows = await tx.all(
+        _MODELS_BY_DAY,
+        account_id=account_id or 0,
+        models=numbers,
+        since=_midnight(began),
+        until=_midnight(last + timedelta(days=1)),
+    )
+    uses = {(row.model_id, row.at): Use(row.uses, row.credits, row.nanos) for row in rows}
+    found = []
+    for model in models:
+        days = [uses.get((model.id, began + timedelta(days=n)), Use()) for n in range(2 * count)]
+        dated = tuple((first + timedelta(days=n), use) for n, use in enumerate(days[count:]))
+        found.append(Compared(model, users.get(model.id, 0), _sum(days[count:]), _sum(days[:count]), dated))
+    return found
+
+
+def _sum(uses: Iterable[Use]) -> Use:
     total = Use()
-    for _, use in days:
+    for use in uses:
         total = total.plus(use)
-    return total, sums.get(0, Use()), days
+    return total
 
 
 async def creators(
     tx: Tx, first: date, last: date, *, sort: CreatorSort = "earnings", skipped: int = 0, most: int = 50
 ) -> list[CreatorSums]:
     """Return who earned by others' uses from `first` to `last`, or in as many days before. As the platform."""
-    now = await today(tx)
-    days = last - first + timedelta(days=1)
-    asked = [(1, part) for part in parts_of(first, last, now)]
-    asked += [(0, part) for part in parts_of(first - days, first - timedelta(days=1), now)]
-    return await tx.all(
-        _CREATORS,
-        grains=arrays.texts(part.grain for _, part in asked),
-        starts=arrays.texts(f"{part.first.isoformat()}T00:00Z" for _, part in asked),
-        ends=arrays.texts(f"{part.beyond.isoformat()}T00:00Z" for _, part in asked),
-        points=arrays.ints(point for point, _ in asked),
-        sort=sort,
-        skipped=skipped,
-        most=most,
-    )
+    return await tx.all(_CREATORS, **await _asked(tx, first, last), sort=sort, skipped=skipped, most=most)
 
 
 async def facts(tx: Tx, account_id: int) -> Facts:
     """Gather what advice for an account is made of: the last thirty days and those before. As the platform."""
     last = await today(tx)
     first = last - timedelta(days=_PERIOD_DAYS - 1)
-    now, before = await model_uses(tx, first, last)
-    models = await tx.all(_MODEL_FACTS, ids=arrays.ints({*now, *before}))
+    rows = await tx.all(_MODELS_BETWEEN, **await _asked(tx, first, last))
+    now = {row.model_id: row for row in rows if row.part == 1}
+    models = await tx.all(_MODEL_FACTS, ids=arrays.ints({row.model_id for row in rows}))
     shelf = await portfolio(tx, account_id)
     mine = {one.model_id for one in shelf.owned} | {one.model_id for one in shelf.earned}
     buyable = set(shelf.to_buy)
-    bounds = [midnights(first - timedelta(days=_PERIOD_DAYS), first)[0], *midnights(first, last)[::_PERIOD_DAYS]]
-    own: dict[tuple[int, int], Use] = {}
-    for row in await read(tx, "earner_model", account_id, bounds):
-        own[row.model_id, row.point] = Use(row.counted, row.counted_credits, row.nanos)
+    monetized = {model.id: model.monetized for model in models}
+    found = [
+        ModelFound(one.id, one.model_id, one.name, one.category, own=True) for one in models if one.model_id in mine
+    ]
+    own = await compare(tx, account_id, found, first, last)
     return Facts(
         days=_PERIOD_DAYS,
         own=tuple(
             OwnModel(
-                model.model_id,
-                model.name,
-                model.category,
-                model.monetized,
-                own.get((model.id, 1), Use()).uses,
-                own.get((model.id, 0), Use()).uses,
-                own.get((model.id, 1), Use()).nanos,
+                one.model.model_id,
+                one.model.name,
+                one.model.category,
+                monetized[one.model.id],
+                one.now.uses,
+                one.before.uses,
+                one.now.nanos,
             )
-            for model in models
-            if model.model_id in mine
+            for one in own
         ),
         market=tuple(
             OfferedModel(
@@ -274,8 +279,8 @@ async def facts(tx: Tx, account_id: int) -> Facts:
                 model.name,
                 model.category,
                 model.price_credits,
-                now.get(model.id, Use()).uses,
-                now.get(model.id, Use()).nanos,
+                now[model.id].uses if model.id in now else 0,
+                now[model.id].nanos if model.id in now else 0,
                 buyable=model.model_id in buyable,
             )
             for model in models

@@ -21,6 +21,40 @@ WHERE m.external_id = any(%(model_ids)s::text[]);
 -- How models are called.
 SELECT m.id, m.external_id AS model_id, m.name FROM market.model AS m WHERE m.id = any(%(ids)s::bigint[]);
 
+-- models_between : ModelUse*
+-- Others' uses of every model, in two times: part 1, and part 0 before it.
+SELECT u.part, u.model_id, u.uses, u.credits, u.nanos
+FROM insights.models_between(%(grains)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(points)s::integer[])
+  AS u;
+
+-- categories : CategoryRow*
+-- What others' uses of the models of each category came to, the most used first.
+WITH used AS (
+  SELECT u.model_id, coalesce(sum(u.uses) FILTER (WHERE u.part = 1), 0)::bigint AS uses,
+         coalesce(sum(u.credits) FILTER (WHERE u.part = 1), 0)::bigint AS credits,
+         coalesce(sum(u.nanos) FILTER (WHERE u.part = 1), 0)::bigint AS nanos,
+         coalesce(sum(u.uses) FILTER (WHERE u.part = 0), 0)::bigint AS uses_before
+  FROM insights.models_between(%(grains)s::text[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(points)s::integer[])
+    AS u
+  GROUP BY u.model_id
+)
+SELECT m.category, count(*) FILTER (WHERE m.active AND m.archived_at IS NULL) AS on_offer,
+       count(*) FILTER (WHERE u.uses > 0) AS used, coalesce(sum(u.uses), 0)::bigint AS uses,
+       coalesce(sum(u.credits), 0)::bigint AS credits, coalesce(sum(u.nanos), 0)::bigint AS nanos,
+       coalesce(sum(u.uses_before), 0)::bigint AS uses_before
+FROM market.model AS m
+LEFT JOIN used AS u ON u.model_id = m.id
+WHERE m.archived_at IS NULL OR u.model_id IS NOT NULL
+GROUP BY m.category
+ORDER BY 4 DESC, 1;
+
+-- models_by_day : ModelDay*
+-- Others' uses of models day by day.
+SELECT u.model_id, u.at, u.uses, u.credits, u.nanos
+FROM insights.models_by_day(
+  %(account_id)s::bigint, %(models)s::bigint[], %(since)s::timestamptz, %(until)s::timestamptz
+) AS u;
+
 -- users_between : ModelUsers*
 -- How many used each of these models.
 SELECT u.model_id, u.users

@@ -49,20 +49,26 @@ WITH found AS (
   GROUP BY p.owner_id, p.subject
 )
 SELECT CASE WHEN %(kind)s::text = 'account' THEN i.external_id WHEN %(kind)s::text = 'model' THEN m.external_id
-            ELSE nullif(f.subject, '') END AS id,
-       coalesce(i.name, m.name) AS name, f.uses, f.credits, f.earned, f.revenue, f.cost, f.costed
-FROM found AS f
-LEFT JOIN access.account AS a ON f.owner_id > 0 AND a.id = f.owner_id
-LEFT JOIN access.identity AS i ON i.account_id = a.id
-LEFT JOIN market.model AS m ON m.id = CASE WHEN %(kind)s::text = 'model' THEN nullif(f.subject, '')::bigint END
-WHERE (%(account_kind)s::text IS NULL OR a.kind = %(account_kind)s::text)
-  AND (f.uses <> 0 OR f.credits <> 0 OR f.earned <> 0 OR f.revenue <> 0 OR f.cost <> 0)
-ORDER BY CASE %(sort)s::text
-           WHEN 'uses' THEN f.uses WHEN 'credits' THEN f.credits WHEN 'earnings' THEN f.earned
-           WHEN 'revenue' THEN f.revenue WHEN 'cost' THEN f.cost
-           ELSE f.revenue - (f.cost + f.earned)::numeric * 1000000000 END DESC,
-         f.uses DESC, 1
-LIMIT %(most)s::integer;
+            ELSE nullif(p.subject, '') END AS id,
+       coalesce(i.name, m.name) AS name, p.uses, p.credits, p.earned, p.revenue, p.cost, p.costed
+FROM (
+  SELECT f.*, row_number() OVER (ORDER BY f.rank DESC, f.uses DESC, f.owner_id, f.subject) AS place
+  FROM (
+    SELECT x.*, CASE %(sort)s::text
+                  WHEN 'uses' THEN x.uses WHEN 'credits' THEN x.credits WHEN 'earnings' THEN x.earned
+                  WHEN 'revenue' THEN x.revenue WHEN 'cost' THEN x.cost
+                  ELSE x.revenue - (x.cost + x.earned)::numeric * 1000000000 END AS rank
+    FROM found AS x
+    WHERE x.uses <> 0 OR x.credits <> 0 OR x.earned <> 0 OR x.revenue <> 0 OR x.cost <> 0
+  ) AS f
+  WHERE %(account_kind)s::text IS NULL
+     OR EXISTS (SELECT FROM access.account AS a WHERE a.id = f.owner_id AND a.kind = %(account_kind)s::text)
+  ORDER BY f.rank DESC, f.uses DESC, f.owner_id, f.subject
+  LIMIT %(most)s::integer
+) AS p
+LEFT JOIN access.identity AS i ON p.owner_id > 0 AND i.account_id = p.owner_id
+LEFT JOIN market.model AS m ON m.id = CASE WHEN %(kind)s::text = 'model' THEN nullif(p.subject, '')::bigint END
+ORDER BY p.place;
 
 -- purchases_between : Purchases
 -- Models bought in a time, and the credits paid for them.

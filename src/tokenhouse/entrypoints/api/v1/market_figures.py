@@ -7,7 +7,7 @@ from fastapi import Query, Response
 from pydantic import Field
 
 from tokenhouse.domain import insights
-from tokenhouse.domain.insights import CategoryView, Compared, CreatorSort, CreatorSums, Use
+from tokenhouse.domain.insights import CategoryRow, Compared, CreatorSort, CreatorSums, Use
 from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
 from tokenhouse.entrypoints.api.reference import LIST, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
@@ -220,18 +220,18 @@ async def analytics_recommendations(
     )
 
 
-def _category(view: CategoryView, *, all_of_it: bool) -> dict[str, Any]:
+def _category(view: CategoryRow, *, all_of_it: bool) -> dict[str, Any]:
     told = all_of_it or view.used >= _TOO_FEW
     return {
         "category": view.category,
         "models": view.on_offer,
         "models_used": view.used,
-        "uses": view.now.uses,
-        "uses_before": view.before.uses,
-        "growth_bps": _growth(view.now.uses, view.before.uses),
-        "credits": view.now.credits if told else None,
-        "earnings_nano_usd": view.now.nanos if told else None,
-        "earnings_usd": usd_text(view.now.nanos) if told else None,
+        "uses": view.uses,
+        "uses_before": view.uses_before,
+        "growth_bps": _growth(view.uses, view.uses_before),
+        "credits": view.credits if told else None,
+        "earnings_nano_usd": view.nanos if told else None,
+        "earnings_usd": usd_text(view.nanos) if told else None,
     }
 
 
