@@ -8,6 +8,16 @@ if TYPE_CHECKING:
     from economy import Economy
     from tokenhouse.domain.access.types import Account
 
+USERS = (
+    "select * from insights.users_between({}, (select array_agg(m.id) from market.model m), array['month'], "
+    "array['2020-01-01Z'::timestamptz], array['2100-01-01Z'::timestamptz])"
+)
+BY_DAY = (
+    "select * from insights.models_by_day({}, (select array_agg(m.id) from market.model m), '2020-01-01Z', "
+    "'2100-01-01Z')"
+)
+"""Ask for the users and the days of the models of an earner."""
+
 
 async def fill(economy: "Economy", people: "dict[str, Account]", admin: "psycopg.Connection") -> None:
     """Add a price, and a cost of each use."""

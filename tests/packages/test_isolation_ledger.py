@@ -295,7 +295,9 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
+        "insights.models_by_day": (rows_spending.BY_DAY.format(b.id), False),
         "insights.read": (rows_insights.READ.format(b.id), False),
+        "insights.users_between": (rows_spending.USERS.format(b.id), False),
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
 
