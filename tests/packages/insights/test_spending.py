@@ -237,7 +237,7 @@ async def test_sums_that_are_wrong_are_found(economy, db, admin):
     await economy.charge(ann, amount=7, cost_nanos=3)
     await roll(db)
     for change, wrong in (
-        ("cost = cost + 1 where kind = 'account'", {"spending_of_accounts", "spending_of_kinds"}),
+        ("cost = cost + 1 where kind = 'user'", {"spending_of_accounts", "spending_of_kinds"}),
         ("revenue = revenue + 1 where kind = 'plan' and grain = 'day'", {"spending_of_kinds", "spending_of_months"}),
         ("uses = 5 where kind = 'operation' and grain = 'month'", {"spending_of_months"}),
     ):

@@ -153,11 +153,11 @@ async def spending_by(
 ) -> list[tuple[str | None, str | None, Figures]]:
     """Return (id, name, figures) of operations, models, accounts … from `first` to `last`, the most first."""
     parts = parts_of(first, last, await today(tx))
-    accounts = by in ("account", "organization", "user")
+    kinds = ("organization", "user") if by == "account" else (by,)
     rows = await tx.all(
         _BY,
-        kind="account" if accounts else by,
-        account_kind=by if by in ("organization", "user") else None,
+        kinds=arrays.texts(kinds),
+        by_model=by == "model",
         grains=arrays.texts(part.grain for part in parts),
         starts=arrays.texts(part.first.isoformat() for part in parts),
         ends=arrays.texts(part.beyond.isoformat() for part in parts),

@@ -22,53 +22,73 @@ FROM (
          FROM insights.watermark AS w)
   UNION ALL
   SELECT n.at, n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed
-  FROM insights.spending_since('all', %(first)s::date, %(last)s::date) AS n
+  FROM insights.spending_since(ARRAY['all'], %(first)s::date, %(last)s::date) AS n
 ) AS p
 GROUP BY p.at
 ORDER BY p.at;
 
 -- spend_by : SubjectSpend*
 -- What uses came to by operation, model, account …, the most of what is asked for first. name: a model's, an account's.
-WITH found AS (
-  SELECT p.owner_id, p.subject, sum(p.uses)::bigint AS uses, sum(p.credits)::bigint AS credits,
-         sum(p.earned)::bigint AS earned, sum(p.revenue) AS revenue, sum(p.cost)::bigint AS cost,
-         sum(p.costed)::bigint AS costed
+-- First who is among the most, by that figure alone; then all figures of those.
+WITH new AS MATERIALIZED (
+  SELECT n.owner_id, n.subject, n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed
+  FROM insights.spending_since(%(kinds)s::text[], %(first)s::date, %(last)s::date) AS n
+), part AS MATERIALIZED (
+  SELECT b.bucket, k.kind, g.grain, g.first, g.beyond
+  FROM access.deployment AS d
+  CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
+  CROSS JOIN unnest(%(kinds)s::text[]) AS k (kind)
+  CROSS JOIN unnest(%(grains)s::text[], %(starts)s::date[], %(ends)s::date[]) AS g (grain, first, beyond)
+  WHERE (SELECT w.upto > 0 AND w.cluster = (SELECT c.system_identifier FROM pg_control_system() AS c)::text
+         FROM insights.watermark AS w)
+), ranked AS (
+  SELECT r.owner_id, r.subject, sum(r.whole)::numeric + coalesce(sum(r.exact), 0) AS rank
   FROM (
-    SELECT s.owner_id, s.subject, s.uses, s.credits, s.earned, s.revenue, s.cost, s.costed
-    FROM access.deployment AS d
-    CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
-    CROSS JOIN unnest(%(grains)s::text[], %(starts)s::date[], %(ends)s::date[]) AS g (grain, first, beyond)
+    SELECT s.owner_id, s.subject,
+           CASE %(sort)s::text WHEN 'uses' THEN s.uses WHEN 'credits' THEN s.credits WHEN 'earnings' THEN s.earned
+                               WHEN 'cost' THEN s.cost ELSE 0 END AS whole,
+           CASE %(sort)s::text WHEN 'revenue' THEN s.revenue
+                               WHEN 'margin' THEN s.revenue - (s.cost + s.earned)::numeric * 1000000000 END AS exact
+    FROM part AS p
     JOIN insights.spend AS s
-      ON s.bucket = b.bucket AND s.kind = %(kind)s::text AND s.grain = g.grain AND s.at >= g.first AND s.at < g.beyond
-      AND (SELECT w.upto > 0 AND w.cluster = (SELECT c.system_identifier FROM pg_control_system() AS c)::text
-           FROM insights.watermark AS w)
+      ON s.bucket = p.bucket AND s.kind = p.kind AND s.grain = p.grain AND s.at >= p.first AND s.at < p.beyond
+    WHERE s.uses <> 0 OR s.credits <> 0 OR s.earned <> 0 OR s.revenue <> 0 OR s.cost <> 0
     UNION ALL
-    SELECT n.owner_id, n.subject, n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed
-    FROM insights.spending_since(%(kind)s::text, %(first)s::date, %(last)s::date) AS n
-  ) AS p
-  GROUP BY p.owner_id, p.subject
-)
-SELECT CASE WHEN %(kind)s::text = 'account' THEN i.external_id WHEN %(kind)s::text = 'model' THEN m.external_id
-            ELSE nullif(p.subject, '') END AS id,
-       coalesce(i.name, m.name) AS name, p.uses, p.credits, p.earned, p.revenue, p.cost, p.costed
-FROM (
-  SELECT f.*, row_number() OVER (ORDER BY f.rank DESC, f.uses DESC, f.owner_id, f.subject) AS place
-  FROM (
-    SELECT x.*, CASE %(sort)s::text
-                  WHEN 'uses' THEN x.uses WHEN 'credits' THEN x.credits WHEN 'earnings' THEN x.earned
-                  WHEN 'revenue' THEN x.revenue WHEN 'cost' THEN x.cost
-                  ELSE x.revenue - (x.cost + x.earned)::numeric * 1000000000 END AS rank
-    FROM found AS x
-    WHERE x.uses <> 0 OR x.credits <> 0 OR x.earned <> 0 OR x.revenue <> 0 OR x.cost <> 0
-  ) AS f
-  WHERE %(account_kind)s::text IS NULL
-     OR EXISTS (SELECT FROM access.account AS a WHERE a.id = f.owner_id AND a.kind = %(account_kind)s::text)
-  ORDER BY f.rank DESC, f.uses DESC, f.owner_id, f.subject
+    SELECT n.owner_id, n.subject,
+           CASE %(sort)s::text WHEN 'uses' THEN n.uses WHEN 'credits' THEN n.credits WHEN 'earnings' THEN n.earned
+                               WHEN 'cost' THEN n.cost ELSE 0 END,
+           CASE %(sort)s::text WHEN 'revenue' THEN n.revenue
+                               WHEN 'margin' THEN n.revenue - (n.cost + n.earned)::numeric * 1000000000 END
+    FROM new AS n
+  ) AS r
+  GROUP BY r.owner_id, r.subject
+  ORDER BY 3 DESC, 1, 2
   LIMIT %(most)s::integer
-) AS p
-LEFT JOIN access.identity AS i ON p.owner_id > 0 AND i.account_id = p.owner_id
-LEFT JOIN market.model AS m ON m.id = CASE WHEN %(kind)s::text = 'model' THEN nullif(p.subject, '')::bigint END
-ORDER BY p.place;
+), found AS (
+  SELECT r.owner_id, r.subject, r.rank, sum(f.uses)::bigint AS uses, sum(f.credits)::bigint AS credits,
+         sum(f.earned)::bigint AS earned, sum(f.revenue) AS revenue, sum(f.cost)::bigint AS cost,
+         sum(f.costed)::bigint AS costed
+  FROM ranked AS r
+  CROSS JOIN LATERAL (
+    SELECT s.uses, s.credits, s.earned, s.revenue, s.cost, s.costed
+    FROM part AS p
+    JOIN insights.spend AS s
+      ON s.bucket = p.bucket AND s.kind = p.kind AND s.grain = p.grain AND s.at >= p.first AND s.at < p.beyond
+      AND s.owner_id = r.owner_id AND s.subject = r.subject
+    UNION ALL
+    SELECT n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed FROM new AS n
+    WHERE n.owner_id = r.owner_id AND n.subject = r.subject
+  ) AS f
+  GROUP BY r.owner_id, r.subject, r.rank
+)
+SELECT CASE WHEN f.owner_id > 0 THEN i.external_id WHEN %(by_model)s::boolean THEN m.external_id
+            ELSE nullif(f.subject, '') END AS id,
+       coalesce(i.name, m.name) AS name, f.uses, f.credits, f.earned, f.revenue, f.cost, f.costed
+FROM found AS f
+LEFT JOIN access.identity AS i ON i.account_id = nullif(f.owner_id, 0)
+LEFT JOIN market.model AS m ON m.id = CASE WHEN %(by_model)s::boolean THEN nullif(f.subject, '')::bigint END
+WHERE f.uses <> 0 OR f.credits <> 0 OR f.earned <> 0 OR f.revenue <> 0 OR f.cost <> 0
+ORDER BY f.rank DESC, f.owner_id, f.subject;
 
 -- purchases_between : Purchases
 -- Models bought in a time, and the credits paid for them.

@@ -26,7 +26,7 @@ WITH parts AS (
 ), kept AS (
   SELECT s.bucket, s.owner_id, s.at, concat_ws(' ', s.uses, s.credits, s.earned, s.cost, s.costed) AS figures
   FROM insights.spend AS s
-  WHERE s.kind = 'account' AND s.grain = 'day'
+  WHERE s.kind IN ('user', 'organization') AND s.grain = 'day'
 )
 SELECT concat_ws(' ', 'account', coalesce(k.owner_id, d.account_id), coalesce(k.at, d.at)) AS subject,
        coalesce(k.figures, 'none') AS recorded, coalesce(d.figures, 'none') AS derived
@@ -38,12 +38,12 @@ WHERE d.figures IS DISTINCT FROM k.figures
 -- spending_of_kinds : Difference*
 -- By whatever it is summed up, a day comes to the same.
 WITH days AS (
-  SELECT s.bucket, s.kind, s.at,
+  SELECT s.bucket, CASE WHEN s.kind IN ('user', 'organization') THEN 'account' ELSE s.kind END AS kind, s.at,
          concat_ws(' ', sum(s.uses), sum(s.credits), sum(s.earned), trim_scale(sum(s.revenue)), sum(s.cost), sum(s.costed))
            AS figures
   FROM insights.spend AS s
   WHERE s.grain = 'day'
-  GROUP BY s.bucket, s.kind, s.at
+  GROUP BY 1, 2, 3
 )
 SELECT concat_ws(' ', 'spending by', d.kind, d.at) AS subject, d.figures AS recorded, coalesce(a.figures, 'none') AS derived
 FROM days AS d

@@ -42,7 +42,8 @@ create table metering.cost (
 create index cost_open on metering.cost (tried) where nanos is null;
 
 -- Sums by UTC day and month of what uses of all accounts came to, at the time of the use; a reversal takes away there.
--- kind: what is summed by; owner_id, subject: one of those (an account; an operation, a model, …). earned: nano-dollars
+-- kind: what is summed by (all, operation, model, plan, user, organization, …); owner_id, subject: one of those (an
+-- account; an operation, a model, …). earned: nano-dollars
 -- of earners; revenue: 10^-18 dollars, the worth of the credits; cost: nano-dollars at the provider, of `costed` uses.
 create table insights.spend (
   bucket   smallint not null,

@@ -2,13 +2,13 @@
 
 -- Where a use is summed up: once a kind and grain.
 create or replace function insights.places_of(
-  p_at date, p_account bigint, p_credit_type text, p_operation text, p_model bigint, p_plan text, p_usage_type text,
+  p_at date, p_account bigint, p_account_kind text, p_credit_type text, p_operation text, p_model bigint, p_plan text, p_usage_type text,
   p_upstream text
 ) returns table (kind text, grain text, at date, owner_id bigint, subject text)
 language sql immutable as $$
   select k.kind, g.grain, g.at, k.owner_id, coalesce(k.subject, '')
   from (values ('all', 0::bigint, ''), ('operation', 0, p_operation), ('model', 0, p_model::text), ('plan', 0, p_plan),
-               ('account', p_account, ''), ('usage_type', 0, p_usage_type), ('credit_type', 0, p_credit_type),
+               (p_account_kind, p_account, ''), ('usage_type', 0, p_usage_type), ('credit_type', 0, p_credit_type),
                ('upstream', 0, p_upstream)) k (kind, owner_id, subject)
   cross join (values ('day', p_at), ('month', date_trunc('month', p_at::timestamp)::date)) g (grain, at)
 $$;
@@ -51,7 +51,7 @@ $$;
 -- What the uses and reversals of these transactions add to the sums (p_high null: all since p_low). revenue: what the
 -- credits were worth when the grant was made that they came from, in 10^-18 dollars; nothing is rounded here.
 create or replace function insights.spending(p_low bigint, p_high bigint) returns table (
-  bucket smallint, at date, account_id bigint, credit_type text, operation text, model_id bigint, plan_id text,
+  bucket smallint, at date, account_id bigint, account_kind text, credit_type text, operation text, model_id bigint, plan_id text,
   usage_type text, upstream text, uses bigint, credits bigint, earned bigint, revenue numeric, cost bigint, costed bigint
 )
 language sql stable as $$
@@ -67,7 +67,7 @@ language sql stable as $$
     from metering.reversal r
     where r.xact >= p_low and (p_high is null or r.xact < p_high)
   )
-  select d.bucket, (u.occurred_at at time zone 'UTC')::date, u.account_id, s.code, u.operation, u.model_id,
+  select d.bucket, (u.occurred_at at time zone 'UTC')::date, u.account_id, a.kind, s.code, u.operation, u.model_id,
          wallets.plan_at(u.bucket, u.account_id, u.recorded_at), u.usage_type::text,
          case when coalesce(k.model, u.upstream_model) is not null
               then concat_ws('/', nullif(coalesce(k.provider, u.provider), ''), coalesce(k.model, u.upstream_model)) end,
@@ -76,6 +76,7 @@ language sql stable as $$
          case when u.cost_nanos is null and k.nanos is null then 0 else d.uses end::bigint
   from record d
   join metering.usage u on u.bucket = d.bucket and u.id = d.usage_id
+  join access.account a on a.id = u.account_id
   join ledger.asset s on s.id = u.asset_id
   left join metering.cost k on k.bucket = u.bucket and k.usage_id = u.id
   cross join lateral (
@@ -100,19 +101,20 @@ declare
 begin
   perform metering.queue_costs(p_low, p_high);
   with found as materialized (
-    select s.bucket, s.at, s.account_id, s.credit_type, s.operation, s.model_id, s.plan_id, s.usage_type, s.upstream,
+    select s.bucket, s.at, s.account_id, s.account_kind, s.credit_type, s.operation, s.model_id, s.plan_id, s.usage_type, s.upstream,
            count(*) as records, sum(s.uses) as uses, sum(s.credits) as credits, sum(s.earned) as earned,
            sum(s.revenue) as revenue, sum(s.cost) as cost, sum(s.costed) as costed
     from insights.spending(p_low, p_high) s
-    group by s.bucket, s.at, s.account_id, s.credit_type, s.operation, s.model_id, s.plan_id, s.usage_type, s.upstream
+    group by s.bucket, s.at, s.account_id, s.account_kind, s.credit_type, s.operation, s.model_id, s.plan_id,
+             s.usage_type, s.upstream
   ), added as (
     insert into insights.spend as c (bucket, kind, grain, at, owner_id, subject, uses, credits, earned, revenue, cost,
                                      costed)
     select f.bucket, p.kind, p.grain, p.at, p.owner_id, p.subject, sum(f.uses), sum(f.credits), sum(f.earned),
            sum(f.revenue), sum(f.cost), sum(f.costed)
     from found f
-    cross join lateral insights.places_of(f.at, f.account_id, f.credit_type, f.operation, f.model_id, f.plan_id,
-                                          f.usage_type, f.upstream) p
+    cross join lateral insights.places_of(f.at, f.account_id, f.account_kind, f.credit_type, f.operation, f.model_id,
+                                          f.plan_id, f.usage_type, f.upstream) p
     group by f.bucket, p.kind, p.grain, p.at, p.owner_id, p.subject
     order by f.bucket, p.kind, p.grain, p.at, p.owner_id, p.subject
     on conflict (bucket, kind, grain, at, owner_id, subject) do update
@@ -124,7 +126,7 @@ begin
 end $$;
 
 -- What was recorded since the sums were made, summed up by day as they will count it.
-create or replace function insights.spending_since(p_kind text, p_from date, p_to date) returns table (
+create or replace function insights.spending_since(p_kinds text[], p_from date, p_to date) returns table (
   at date, owner_id bigint, subject text, uses bigint, credits bigint, earned bigint, revenue numeric, cost bigint,
   costed bigint
 )
@@ -138,9 +140,9 @@ begin
   select p.at, p.owner_id, p.subject, sum(s.uses)::bigint, sum(s.credits)::bigint, sum(s.earned)::bigint, sum(s.revenue),
          sum(s.cost)::bigint, sum(s.costed)::bigint
   from insights.spending(v_mark, null) s
-  cross join lateral insights.places_of(s.at, s.account_id, s.credit_type, s.operation, s.model_id, s.plan_id,
-                                        s.usage_type, s.upstream) p
-  where s.at between p_from and p_to and p.kind = p_kind and p.grain = 'day'
+  cross join lateral insights.places_of(s.at, s.account_id, s.account_kind, s.credit_type, s.operation, s.model_id,
+                                        s.plan_id, s.usage_type, s.upstream) p
+  where s.at between p_from and p_to and p.kind = any (p_kinds) and p.grain = 'day'
   group by p.at, p.owner_id, p.subject;
 end $$;
 
@@ -160,8 +162,8 @@ begin
     select w.* from metering.write_costs(p_bucket, p_usage, p_nanos, p_source, p_version, p_tried) w
     where w.nanos is not null
   ), found as materialized (
-    select u.bucket, (u.occurred_at at time zone 'UTC')::date as at, u.account_id, s.code as credit_type, u.operation,
-           u.model_id, wallets.plan_at(u.bucket, u.account_id, u.recorded_at) as plan_id,
+    select u.bucket, (u.occurred_at at time zone 'UTC')::date as at, u.account_id, a.kind as account_kind,
+           s.code as credit_type, u.operation, u.model_id, wallets.plan_at(u.bucket, u.account_id, u.recorded_at) as plan_id,
            u.usage_type::text as usage_type, concat_ws('/', nullif(k.provider, ''), k.model) as upstream, n.nanos,
            case when exists (
              select from metering.reversal r where r.bucket = u.bucket and r.usage_id = u.id and r.whole
@@ -170,14 +172,15 @@ begin
     from known n
     join metering.cost k on k.bucket = n.bucket and k.usage_id = n.usage_id
     join metering.usage u on u.bucket = n.bucket and u.id = n.usage_id
+    join access.account a on a.id = u.account_id
     join ledger.asset s on s.id = u.asset_id
   ), added as (
     insert into insights.spend as c (bucket, kind, grain, at, owner_id, subject, uses, credits, earned, revenue, cost,
                                      costed)
     select f.bucket, p.kind, p.grain, p.at, p.owner_id, p.subject, 0, 0, 0, 0, sum(f.nanos), sum(f.costed)
     from found f
-    cross join lateral insights.places_of(f.at, f.account_id, f.credit_type, f.operation, f.model_id, f.plan_id,
-                                          f.usage_type, f.upstream) p
+    cross join lateral insights.places_of(f.at, f.account_id, f.account_kind, f.credit_type, f.operation, f.model_id,
+                                          f.plan_id, f.usage_type, f.upstream) p
     group by f.bucket, p.kind, p.grain, p.at, p.owner_id, p.subject
     order by f.bucket, p.kind, p.grain, p.at, p.owner_id, p.subject
     on conflict (bucket, kind, grain, at, owner_id, subject) do update
