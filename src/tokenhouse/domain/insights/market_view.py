@@ -78,7 +78,7 @@ class ModelUsers:
 class CreatorSums:
     """What others' uses brought somebody in a time and in the one before. Nano-dollars and credits.
 
-    models: that they own or made; accrued: all that they earned.
+    models: that they own or made; accrued: all that others' uses earned them since ever, paid out or not.
     """
 
     account_id: str | None

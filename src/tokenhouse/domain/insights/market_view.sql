@@ -88,9 +88,8 @@ SELECT i.external_id AS account_id, i.name, p.uses, p.credits, p.nanos, p.uses_b
         WHERE m.creator_id = p.earner_id
            OR EXISTS (SELECT FROM market.ownership AS o
                       WHERE o.model_id = m.id AND o.account_id = p.earner_id AND o.ended_at IS NULL)) AS models,
-       (SELECT coalesce(sum(a.balance), 0)::bigint FROM ledger.account AS a
-        WHERE a.bucket BETWEEN 0 AND (SELECT d.buckets - 1 FROM access.deployment AS d) AND a.owner_id = p.earner_id
-          AND a.asset_id = 0 AND a.role = 'earnings') AS accrued
+       (SELECT coalesce(sum(e.nanos), 0)::bigint FROM earnings.model_earner AS e WHERE e.earner_id = p.earner_id)
+         AS accrued
 FROM page AS p
 LEFT JOIN access.identity AS i ON i.account_id = p.earner_id
 ORDER BY CASE %(sort)s::text WHEN 'uses' THEN p.uses WHEN 'credits' THEN p.credits ELSE p.nanos END DESC,

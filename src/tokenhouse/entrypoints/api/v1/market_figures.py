@@ -97,7 +97,7 @@ class CreatorRowOut(Answer):
     earnings_before_nano_usd: int
     earnings_before_usd: str
     growth_bps: int | None = Field(description="Of the earnings; null where there were none before.")
-    accrued_nano_usd: int = Field(description="All that they earned and that was not taken back, paid or not.")
+    accrued_nano_usd: int = Field(description="All that others' uses earned them since ever, paid out or not.")
     accrued_usd: str
 
 
