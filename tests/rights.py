@@ -142,6 +142,13 @@ fixed("compat_check_balance", "POST", "/api/v1/tokens/check-balance",
 fixed("compat_token_stats", "GET", "/api/v1/tokens/stats?organizationId={who}")
 fixed("compat_models", "GET", "/api/models", named=True)
 fixed("compat_creator_analytics", "GET", "/api/creator-analytics", named=True)
+fixed("compat_model_analytics", "GET", "/api/model-analytics", named=True)
+fixed("analytics_creators", "GET", "/v1/analytics/creators?limit=1")
+fixed("analytics_market", "GET", "/v1/analytics/market")
+fixed("analytics_recommendations", "GET", "/v1/analytics/recommendations?account_id={who}")
+fixed("analytics_user", "GET", "/v1/analytics/user?account_id={who}")
+fixed("analytics_platform", "GET", "/v1/analytics/platform")
+fixed("analytics_at_risk", "GET", "/v1/analytics/accounts-at-risk?limit=1")
 fixed("accounts_create", "POST", "/v1/accounts", {"kind": "user", "name": "x"})
 fixed("accounts_list", "GET", "/v1/accounts?limit=1")
 fixed("audit_list", "GET", "/v1/audit?limit=1")
@@ -188,6 +195,12 @@ async def _erase(world: World, who: str) -> Try:
 async def _batch(world: World, who: str) -> Try:
     item = {"account_id": who, "amount": 1, "idempotency_key": uuid.uuid4().hex}
     return Try("POST", "/v1/charges/batch", {"charges": [item]}, deep=lambda reply: reply.json["data"][0]["status"])
+
+
+@tries("analytics_compare")
+async def _compare(world: World, who: str) -> Try:
+    model = await world.client.model(who)
+    return Try("GET", f"/v1/analytics/compare?account_id={who}&model_id={model}")
 
 
 async def _charge(world: World, who: str) -> str:

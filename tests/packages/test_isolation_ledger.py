@@ -15,6 +15,7 @@ import rows_awards
 import rows_insights
 import rows_market
 import rows_payouts
+import rows_spending
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
@@ -85,6 +86,7 @@ async def two(db, admin):
     await ledger.close_block(db, margin_seconds=0)
     await fill_exports(economy, people, admin)
     await rows_insights.fill(economy, people, admin)
+    await rows_spending.fill(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
 
@@ -308,6 +310,8 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.held_of": (f"select metering.held_of({b.id}, 0)", False),
         **{name: (text.format(b.id), False) for name, text in rows_insights.READERS.items()},
         "insights.dollars_of": (dollars, False),
+        "insights.models_by_day": (rows_spending.BY_DAY.format(b.id), False),
+        "insights.users_between": (rows_spending.USERS.format(b.id), False),
     }
     # Models are offered to all: which of them a search finds is no secret.
     assert set(statements) | {"access.scope", "market.search", "metering.uses_earned"} == READERS

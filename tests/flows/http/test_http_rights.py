@@ -63,7 +63,8 @@ def picture(superuser):
 
 
 OPEN_TO_ALL = {
-    "livez", "readyz", "metrics", "models_list", "models_get", "model_categories", "characters_get", "characters_list",
+    "analytics_market", "livez", "readyz", "metrics", "models_list", "models_get", "model_categories", "characters_get",
+    "characters_list",
     "model_reviews_list",
 }  # fmt: skip
 

@@ -51,6 +51,7 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "character.remove": "A character was taken off.",
         "review.moderate": "A review was published or hidden.",
         "catalog.apply": "A catalog was put in force.",
+        "prices.import": "The operator's prices of upstream models were added to.",
         "usage.import": "Charging for the uses in a file began.",
         "export.create": "An export of an account's records was asked for.",
         "session.open": "A person signed in.",

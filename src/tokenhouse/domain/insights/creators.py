@@ -6,6 +6,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from tokenhouse.domain import ledger
+from tokenhouse.domain.insights import service
 from tokenhouse.domain.insights.rules import AUDIENCE, day_bounds, grains, pieces, whole_hours
 from tokenhouse.domain.insights.service import cut_params, read
 from tokenhouse.domain.insights.types import (
@@ -44,7 +45,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 async def last_days(tx: Tx, count: int, zone: ZoneInfo) -> Range:
     """Return today, where clocks show that zone's time, and the count - 1 days before."""
-    today = (await ledger.now(tx)).astimezone(zone).date()
+    today = await service.today(tx, zone)
     first = today - timedelta(days=count - 1)
     bounds = tuple(day_bounds(first, today, zone))
     before = day_bounds(first - timedelta(days=count), first, zone)[0]

@@ -95,7 +95,7 @@ _AT_ONCE = 50
 
 async def earned_series(tx: Tx, party: Party, time_zone: str) -> Series:
     """Return what uses earned an account on each whole day, by the day of use in its zone, a year at the most."""
-    last = await today(tx, time_zone) - timedelta(days=1)
+    last = await service.today(tx, zone(time_zone)) - timedelta(days=1)
     bounds = day_bounds(last - timedelta(days=_MOST_DAYS - 1), last, zone(time_zone))
     values = [0] * (len(bounds) - 1)
     for row in await service.read(tx, "earner", party.id, bounds):
@@ -107,12 +107,6 @@ async def earned_series(tx: Tx, party: Party, time_zone: str) -> Series:
 async def forecast_of(tx: Tx, party: Party) -> Kept | None:
     """Return an account's forecast as it is kept, None where none was asked for."""
     return await tx.first(_KEPT, account_id=party.id)
-
-
-async def today(tx: Tx, time_zone: str) -> date:
-    """Return the day that it is in a zone, by the database's clock."""
-    now = (await tx.one(_CLOCK, bucket=0, account_id=0)).now
-    return now.astimezone(zone(time_zone)).date()
 
 
 async def time_zone_of(tx: Tx, account_id: int) -> str:

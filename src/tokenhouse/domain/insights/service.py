@@ -1,12 +1,15 @@
 """Insights' verbs on figures: keep the cells up to date, and read them with what is not in them yet."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
+from tokenhouse.domain import ledger
 from tokenhouse.domain.insights.rules import grains, pieces
 from tokenhouse.domain.insights.types import Cube, Found, Mark, Piece, Row
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
 
+_UTC = ZoneInfo("UTC")
 _Q = load_queries(__file__)
 _ROLL = _Q.rows("roll", int)
 _READ = _Q.rows("read", Found)
@@ -14,6 +17,11 @@ _MARK = _Q.rows("mark", Mark)
 _FORGET = _Q.nothing("forget")
 
 _ROLL_TTL_SECONDS = 24 * 3600
+
+
+async def today(tx: Tx, zone: ZoneInfo = _UTC) -> date:
+    """Return the day that it is on clocks of a zone, by the database's clock."""
+    return (await ledger.now(tx)).astimezone(zone).date()
 
 
 async def roll(database: Database) -> int:

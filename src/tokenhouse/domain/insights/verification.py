@@ -7,8 +7,11 @@ from tokenhouse.domain.ledger.types import Difference
 from tokenhouse.domain.metering import Proof
 from tokenhouse.infra.database import Database, Query, load_queries
 
-_Q = load_queries(__file__, "invariants.sql")
-INVARIANTS: tuple[Query[Difference], ...] = tuple(_Q.rows(name, Difference) for name in sorted(_Q.names))
+INVARIANTS: tuple[Query[Difference], ...] = tuple(
+    found.rows(name, Difference)
+    for found in (load_queries(__file__, "invariants.sql"), load_queries(__file__, "spending_invariants.sql"))
+    for name in sorted(found.names)
+)
 
 
 async def verify(database: Database, progress: Callable[[str], None] | None = None) -> Proof:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.api import compat, compat_analytics, docs, openapi, ops
+from tokenhouse.entrypoints.api import compat, compat_analytics, compat_portfolio, docs, openapi, ops
 from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
 from tokenhouse.entrypoints.api.refused import page_of
@@ -32,16 +32,19 @@ from tokenhouse.entrypoints.api.v1 import (
     history,
     holds,
     keys,
+    market_figures,
     members,
     model_bulk,
     model_reviews,
     models,
     payees,
     payouts,
+    platform_figures,
     privacy,
     reviews,
     sales,
     sessions,
+    spending,
     wallets,
 )
 from tokenhouse.infra.kernel.errors import (
@@ -82,8 +85,12 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         sessions,
         privacy,
         audit,
+        platform_figures,
+        spending,
+        market_figures,
         compat,
         compat_analytics,
+        compat_portfolio,
         ops,
     )
 )

@@ -27,6 +27,7 @@ _TAGS = [
     ("History", "One log of what moved an account's credits and dollars."),
     ("Exports", "The same as files: CSV, XLSX and Parquet."),
     ("Forecasts", "What is likely to come: estimates."),
+    ("Analytics", "Figures of uses, earnings, cost and margin, equal to the records at any time."),
     ("Access", "Keys, sessions, the members of organizations, and invitations."),
     ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Audit", "Who did what: every administrative and security act, as it was recorded."),
@@ -85,7 +86,7 @@ _KEY_HONOURED = {
 }
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model", "invitations_accept", "models_list",
+    "compat_models", "compat_model_analytics", "compat_purchase_model", "invitations_accept", "models_list",
     "model_reviews_put", "model_reviews_remove",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}

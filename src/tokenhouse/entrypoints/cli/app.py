@@ -16,6 +16,7 @@ from tokenhouse.entrypoints.cli import (
     migrate,
     models,
     people,
+    prices,
     reseal,
     rollups,
     serve,
@@ -47,6 +48,7 @@ app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
 app.add_typer(models.models, name="models")
+app.add_typer(prices.prices, name="prices")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
 app.add_typer(rollups.rollups, name="rollups")
 app.add_typer(config.config, name="config")

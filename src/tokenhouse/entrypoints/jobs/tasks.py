@@ -16,6 +16,7 @@ from tokenhouse.domain.alerts.types import Outlet
 from tokenhouse.domain.metering import Thresholds
 from tokenhouse.domain.payouts.types import Setup, Terms
 from tokenhouse.entrypoints.jobs import awards_tasks, exports_tasks, forecasts_tasks, payouts_tasks
+from tokenhouse.entrypoints.jobs.costs import look_up_costs
 from tokenhouse.infra.database import PLATFORM, Actor, Database
 from tokenhouse.infra.kernel.sealing import Sealer
 
@@ -176,4 +177,5 @@ TASKS = (
     Task("sweep exports", 600, exports_tasks.sweep_exports),
     Task("request forecasts", 3600, forecasts_tasks.request_forecasts),
     Task("make forecasts", 1, forecasts_tasks.make_forecasts),
+    Task("look up costs", 5, look_up_costs),
 )

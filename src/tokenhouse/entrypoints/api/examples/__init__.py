@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tokenhouse.entrypoints.api.examples import earnings, heart, insights, market, payouts
+from tokenhouse.entrypoints.api.examples import earnings, heart, insights, market, payouts, spending
 from tokenhouse.entrypoints.api.examples.heart import page_of
 
 __all__ = ["EXAMPLES", "page_of"]
@@ -11,6 +11,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     **heart.EXAMPLES,
     **market.EXAMPLES,
     **insights.EXAMPLES,
+    **spending.EXAMPLES,
     **payouts.EXAMPLES,
     **earnings.EXAMPLES,
 }

@@ -15,6 +15,7 @@ from tokenhouse.entrypoints.api.routing import TheCall, answer, router
 from tokenhouse.entrypoints.api.types import Answer
 from tokenhouse.infra.database import PLATFORM, Actor
 from tokenhouse.infra.kernel.money import round_half_even, scaled_text, usd_text
+from tokenhouse.infra.kernel.periods import zone
 
 routes = router("Forecasts")
 
@@ -86,7 +87,7 @@ async def forecasts_earnings(
     async with call.runtime.database.read(Actor((identity.id,))) as tx:
         time_zone = await insights.time_zone_of(tx, identity.id)
         kept = await insights.forecast_of(tx, party)
-        today = await insights.today(tx, time_zone)
+        today = await insights.today(tx, zone(time_zone))
         if _fresh(kept, today):
             return answer(_told(identity.external_id, kept, (kept and kept.days) or 0))
         series = await insights.earned_series(tx, party, time_zone)

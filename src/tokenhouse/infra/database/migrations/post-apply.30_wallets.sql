@@ -91,6 +91,7 @@ begin
   on conflict (bucket, account_id) do update
   set plan_id = excluded.plan_id, anchor = excluded.anchor, period_started_at = excluded.period_started_at,
       renews_at = excluded.renews_at, changed_at = excluded.changed_at;
+  perform wallets.note_plan(p_bucket, p_at, p_account, p_plan);
 end $$;
 
 -- Lets grants of an account end now, if they do not sooner.

@@ -154,6 +154,8 @@ language plpgsql as $$
 begin
   delete from insights.cell;
   delete from insights.audience;
+  delete from insights.spend;
+  perform insights.fold_spending(0, p_until);
   return insights.fold(0, p_until);
 end $$;
 
@@ -179,6 +181,7 @@ begin
     v_count := insights.refold(v_until);
   else
     v_count := insights.fold(v_upto, v_until);
+    perform insights.fold_spending(v_upto, v_until);
     -- Nothing to say for a while: a database at rest is left at rest.
     if v_count = 0 and v_until < v_upto + 10000 then
       return 0;

@@ -29,6 +29,7 @@ begin
       ('ledger.hold', 'account_id = any ((select access.scope())::bigint[])'),
       ('wallets.lot', 'account_id = any ((select access.scope())::bigint[])'),
       ('wallets.enrolment', 'account_id = any ((select access.scope())::bigint[])'),
+      ('wallets.plan_span', 'account_id = any ((select access.scope())::bigint[])'),
       ('market.model', '(select access.scope()) is not null'),
       ('market.pricing', '(select access.scope()) is not null'),
       ('market.character', '(select access.scope()) is not null'),
@@ -39,6 +40,8 @@ begin
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
       ('earnings.adjustment', 'account_id = any ((select access.scope())::bigint[])'),
       ('earnings.goal', 'account_id = any ((select access.scope())::bigint[])'),
+      ('metering.cost', 'false'),
+      ('metering.upstream_price', 'false'),
       ('metering.usage', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.reversal', 'account_id = any ((select access.scope())::bigint[])'),
       ('metering.review', 'false'),
@@ -51,7 +54,8 @@ begin
       ('insights.forecast', 'account_id = any ((select access.scope())::bigint[])'),
       ('insights.watermark', 'false'),
       ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
-      ('insights.audience', 'false')
+      ('insights.audience', 'false'),
+      ('insights.spend', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
