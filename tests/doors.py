@@ -17,6 +17,7 @@ PLATFORMS = {
     "access.session",
     "alerts.mail",
     "earnings.standing",
+    "payouts.batch",
 }
 
 # Whose a row is.
@@ -75,7 +76,10 @@ PLATFORM_DOORS = {
     "market.update_model",
     "metering.erase",
     "payouts.drop_schedule",
+    "payouts.keep_batch",
+    "payouts.lock_batches",
     "payouts.note_schedule",
+    "payouts.reseal_batch",
     "payouts.reseal_method",
     "payouts.set_method",
     "payouts.set_schedule",

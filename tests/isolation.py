@@ -43,6 +43,9 @@ GLOBAL_KEYS = {
     "market.ownership(model_id)": "an exclusive model is sold once, which its page says",
     "metering.reversal(bucket,id)": "a UUID of ours",
     "metering.usage(bucket,id)": "a UUID of ours",
+    "payouts.batch(id)": "a UUID of ours, and the platform's alone to read",
+    "payouts.batch(key)": "the platform's own keys",
+    "payouts.batched(bucket,payout_id)": "a UUID of ours",
     "payouts.event(id)": "our own number",
     "payouts.payout(bucket,id)": "a UUID of ours",
 }

@@ -96,6 +96,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
         payouts=settings.payout_terms,
+        bank=settings.payout_bank,
         sealer=_sealer(settings),
         live=settings.production,
         ready=_ready(database, booted),

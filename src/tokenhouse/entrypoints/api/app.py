@@ -28,9 +28,11 @@ from tokenhouse.entrypoints.api.v1 import (
     members,
     models,
     payees,
+    payout_batches,
     payouts,
     privacy,
     sessions,
+    statements,
     wallets,
 )
 from tokenhouse.infra.kernel.errors import (
@@ -55,6 +57,8 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         earnings,
         payouts,
         payees,
+        payout_batches,
+        statements,
         keys,
         members,
         sessions,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tokenhouse.domain.access import Identities, Sessions
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
-from tokenhouse.domain.payouts.types import Terms
+from tokenhouse.domain.payouts.types import Bank, Terms
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.entrypoints.api.limits import Limits
@@ -23,9 +23,9 @@ class Runtime:
 
     cookie: the name of the cookie that sessions travel in. public_url: where people reach the service, without a slash
     at the end: links in mails begin with it; None where nobody said. hold_ttl_seconds: of a hold that names none.
-    payouts: what holds for them. sealer: gives what seals and opens secrets. live: whether keys made here are real ones
-    (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable where the service cannot serve.
-    log_requests: whether every request is logged, not only those that fail or are slow.
+    payouts: what holds for them; bank: what bank files pay in. sealer: gives what seals and opens secrets. live:
+    whether keys made here are real ones (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable
+    where the service cannot serve. log_requests: whether every request is logged, not only those that fail or are slow.
     """
 
     database: Database
@@ -43,6 +43,7 @@ class Runtime:
     public_url: str | None
     hold_ttl_seconds: int
     payouts: Terms
+    bank: Bank
     sealer: Callable[[], Sealer]
     live: bool
     ready: Callable[[], Awaitable[None]]

@@ -39,6 +39,7 @@ async def run(settings: Settings) -> None:
                 ended.is_set,
                 mail=alerts.outlet_of("mail", settings.channels),
                 payouts=settings.payout_terms,
+                methods=settings.payout_methods,
                 sealer=lambda: Sealer(seal_keys(settings)),
             )
             log.info("jobs begin", tasks=[task.name for task in TASKS])

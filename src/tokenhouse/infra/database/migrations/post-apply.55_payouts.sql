@@ -125,6 +125,8 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform access.require_platform();
   delete from payouts.schedule s where s.account_id = p_account;
+  update payouts.batch b set sealed = null
+  where b.id in (select x.batch_id from payouts.batched x where x.bucket = p_bucket and x.account_id = p_account);
   return found;
 end $$;
 

@@ -41,6 +41,8 @@ begin
       ('payouts.event', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.method', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.schedule', 'account_id = any ((select access.scope())::bigint[])'),
+      ('payouts.batch', 'false'),
+      ('payouts.batched', 'account_id = any ((select access.scope())::bigint[])'),
       ('alerts.mail', 'false')
     ) policy (name, sees)
   loop
