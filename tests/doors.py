@@ -143,6 +143,7 @@ READERS = {
     "metering.accruals_of",
     "metering.earned_by",
     "metering.maturing_of",
+    "metering.month_of",
     "metering.shares_of",
     "metering.uses_earned",
 }

@@ -35,6 +35,7 @@ EXTRA: dict[str, str] = {
     "metering/group_commit.py": "the lanes and the retries through which orders share a commit",
     "metering/invariants.sql": "what must hold of the books, as queries that return what does not",
     "metering/privacy.py": "all that is kept of a person, and taking the person out of it",
+    "metering/months.py": "the verb of statements: a month of an earner's account",
     "metering/pricing.py": "rules: what an order names and costs",
     "metering/reversals.py": "the rarer verb that takes a charge back",
     "metering/statements.py": "what an earner is owed",

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+import rows_batches
 import rows_payouts
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
@@ -75,6 +76,7 @@ async def two(db, admin):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
     await rows_payouts.fill(economy, people, admin)
+    await rows_batches.fill(economy, people, admin)
     await ledger.close_block(db, margin_seconds=0)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
@@ -293,6 +295,7 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
+        "metering.month_of": (f"select * from metering.month_of({b.id}, 'yesterday', 'tomorrow', 'UTC')", False),
     }
     assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
 

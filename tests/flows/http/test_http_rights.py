@@ -6,6 +6,7 @@ rights.txt has a line for each operation: what each role gets. An operation with
 import pytest
 import pytest_asyncio
 
+import rights_batches  # noqa: F401 - the same
 import rights_payouts  # noqa: F401 - it registers what tries its operations
 from rights import IN_ORGANIZATION, ROLES, TABLE, TRIES, World
 from tokenhouse.infra.database import Database

@@ -3,6 +3,7 @@
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
+from tokenhouse.domain.metering.months import Month, Move, month
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
 from tokenhouse.domain.metering.service import Rates, receipt_of, receipt_rows, receipts, receipts_of
@@ -16,6 +17,8 @@ __all__ = [
     "Checks",
     "GroupCommit",
     "Kept",
+    "Month",
+    "Move",
     "Proof",
     "Rates",
     "Statement",
@@ -24,6 +27,7 @@ __all__ = [
     "credit_charge",
     "erase",
     "kept_of",
+    "month",
     "receipt_of",
     "receipt_rows",
     "receipts",
