@@ -3,10 +3,12 @@
 import psycopg
 import pytest
 
-from economy import clean, party, tenant
-from tokenhouse.domain import access, metering
+from economy import FLAT_RATE, clean, party, tenant
+from rows_payouts import SEALER
+from tokenhouse.domain import access, metering, payouts
 from tokenhouse.infra.database import PLATFORM, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
+from withdrawing import act, earner, request, sums
 
 
 async def erase(economy, account):
@@ -40,6 +42,32 @@ async def test_the_person_goes_and_the_sums_stay(economy):
     assert [grant.note for grant in await economy.grants(ann) if grant.source != "allowance"] == [None]
     assert [grant.note for grant in await economy.grants(bob) if grant.source != "allowance"] == ["ann wanted it"]
     await economy.reverse(bob, earned.id, 4)
+    await clean(economy.db)
+
+
+async def test_where_the_money_went_is_forgotten_and_that_it_went_stays(economy):
+    ann = await earner(economy, "ann", 100 * FLAT_RATE)
+    sent, open_ = [await request(economy, ann, 10 * FLAT_RATE) for _ in range(2)]
+    await act(economy, ann, sent["id"], "complete", reference="to Ann's account", reason="Ann asked")
+    async with economy.db.transaction(PLATFORM) as tx:
+        await payouts.set_method(tx, SEALER, ann.id, "manual", {"iban": "DE02120300000000202051"})
+        await payouts.set_schedule(tx, ann.id, "UTC", payouts.NewSchedule("week", 1))
+    async with economy.db.read(PLATFORM) as tx:
+        kept = await metering.kept_of(tx, economy.terms, ann, 0)
+    assert (kept.paid_by.hint, kept.schedule.every, kept.earnings.paid) == ("•••• 2051", "week", 10 * FLAT_RATE)
+    before = await sums(economy, ann)
+    await erase(economy, ann)
+    assert await economy.rows("select 1 from payouts.method union all select 2 from payouts.schedule") == []
+    words = await economy.rows(
+        "select reference, reason from payouts.payout union select reason, null from payouts.event"
+    )
+    assert words == [(None, None)]
+    answers = await economy.rows("select answer::text from ledger.entry where kind ^@ 'payout'")
+    assert not any("Ann" in (answer or "") for (answer,) in answers)
+    assert await sums(economy, ann) == before
+    # What is on its way is still seen to.
+    await act(economy, ann, open_["id"], "fail")
+    assert (await sums(economy, ann)).payable == 90 * FLAT_RATE
     await clean(economy.db)
 
 

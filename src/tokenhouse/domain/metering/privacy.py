@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from tokenhouse.domain import access, wallets
+from tokenhouse.domain import access, payouts, wallets
 from tokenhouse.domain.access.rules import opaque_id
 from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.metering.statements import Statement, statement
+from tokenhouse.domain.payouts.types import MethodSet, Schedule
 from tokenhouse.domain.wallets.types import Enrolment, GrantView, WalletView
 from tokenhouse.infra.database import Tx, load_queries, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
@@ -49,6 +50,8 @@ class Kept:
     models: list[Owned]
     charges: Charges
     earnings: Statement
+    paid_by: MethodSet | None
+    schedule: Schedule | None
 
 
 _Q = load_queries(__file__)
@@ -85,6 +88,8 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
         models=await tx.all(_MODELS_OF, account_id=account.id),
         charges=await tx.one(_CHARGES_OF, bucket=account.bucket, account_id=account.id),
         earnings=await statement(tx, account.id, maturity_days),
+        paid_by=await payouts.paid_by(tx, account.id),
+        schedule=await payouts.schedule_of(tx, account.id),
     )
 
 
@@ -92,8 +97,8 @@ async def erase(tx: Tx, account_id: int) -> str:
     """Take a person out of all records: the id that the account has from now on.
 
     Id, name and e-mail go; keys and memberships end; what the app wrote of the person goes: metadata and users' labels
-    of charges, notes, reasons, idempotency keys. Every sum stays. Needs the platform's token. NotFound: no such
-    account. Conflict (last_owner): an organization with other members would have no owner.
+    of charges, notes, reasons, idempotency keys, payees' details. Every sum stays. Needs the platform's token.
+    NotFound: no such account. Conflict (last_owner): an organization with other members would have no owner.
     """
     opaque = opaque_id(uuid7())
     try:

@@ -286,6 +286,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
             "paid_usd": "0.00",
             "href": "/v1/earnings?account_id=u-42",
         },
+        "payouts": {
+            "method": "manual",
+            "hint": "•••• 2051",
+            "every": None,
+            "day": None,
+            "minimum_nano_usd": None,
+            "href": "/v1/payouts?account_id=u-42",
+        },
     },
     "Deduct": {"success": True, "message": "1 token deducted. 99 remaining.", "newBalance": 99},
     "ModelEarnings": {

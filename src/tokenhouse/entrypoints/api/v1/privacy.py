@@ -114,6 +114,17 @@ class ExportedEarningsOut(Answer):
     href: str
 
 
+class ExportedPayoutsOut(Answer):
+    """How an account is paid, as far as it may be shown, what is paid out by itself, and where payouts are read."""
+
+    method: str | None
+    hint: str | None
+    every: str | None
+    day: int | None
+    minimum_nano_usd: int | None
+    href: str
+
+
 class ExportOut(Answer):
     """All that is kept of an account."""
 
@@ -126,6 +137,7 @@ class ExportOut(Answer):
     models: list[ExportedModelOut]
     charges: ExportedChargesOut
     earnings: ExportedEarningsOut
+    payouts: ExportedPayoutsOut
 
 
 @routes.get(
@@ -195,6 +207,14 @@ def _exported(kept: Kept) -> dict[str, Any]:
             **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
             "href": f"/v1/earnings?account_id={account.external_id}",
         },
+        "payouts": {
+            "method": kept.paid_by.kind if kept.paid_by else None,
+            "hint": kept.paid_by.hint if kept.paid_by else None,
+            "every": kept.schedule.every if kept.schedule else None,
+            "day": kept.schedule.day or None if kept.schedule else None,
+            "minimum_nano_usd": kept.schedule.minimum if kept.schedule else None,
+            "href": f"/v1/payouts?account_id={account.external_id}",
+        },
     }
 
 
@@ -229,7 +249,8 @@ async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = N
     """Take a person out of all records, and leave every sum as it is. For platform keys and admins.
 
     Id, name and e-mail go, keys, sessions and memberships end at once, and what the app wrote of the person goes:
-    metadata and users of charges, notes of grants, reasons, idempotency keys. Receipts and books still read.
+    metadata and users of charges, notes of grants, reasons, idempotency keys; so do payees' details. Receipts and books
+    still read.
     """
     identity = await call.account(account_id, "admin")
     async with call.runtime.database.transaction(PLATFORM) as tx:

@@ -20,6 +20,7 @@ from tokenhouse.domain.payouts.types import Terms
 from tokenhouse.domain.wallets.types import NewGrant
 from tokenhouse.entrypoints.cli.demo import cast as roles
 from tokenhouse.entrypoints.cli.demo.days import Use, days_until, months_of, uses_of
+from tokenhouse.entrypoints.cli.demo.payouts import pay_out
 from tokenhouse.infra.database import PLATFORM, Actor, Database, Tx
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import Conflict, IdempotencyMismatch, TokenhouseError, Unavailable
@@ -77,6 +78,7 @@ class Loader:
         for bucket in sorted(by_bucket):
             await self._uses(commit, by_bucket[bucket], loaded, len(uses))
         await commit.close()
+        await pay_out(self._database, self._accounts, self._terms, self._prefix)
         return loaded
 
     # ---- who and what ------------------------------------------------------------------------------
