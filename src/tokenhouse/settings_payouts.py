@@ -36,7 +36,7 @@ class PayoutSettings(BaseModel):
     @field_validator("payout_debtor_iban")
     @classmethod
     def _is_iban(cls, text: str | None) -> str | None:
-        from tokenhouse.domain.payouts.banking import iban_of  # noqa: PLC0415 - few commands want it
+        from tokenhouse.domain.payouts import iban_of  # noqa: PLC0415 - few commands want it
 
         return None if text is None else iban_of(text)
 

@@ -2,6 +2,7 @@
 
 import io
 import random
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -103,7 +104,7 @@ async def test_months_follow_each_other(economy, admin, zone_name):
         assert condensed.by_model is (not told.moves)
         closing = told.closing
     assert closing == await economy.earned(owner)
-    assert len(moves) > 40
+    assert len(moves) == 40
 
 
 async def test_what_the_moves_say(economy, admin):
@@ -134,7 +135,7 @@ async def test_others_and_strangers(economy):
     async with economy.db.read(tenant(other)) as tx:
         found = await access.find_account(tx, "owner")
         assert found is None
-    with pytest.raises(Exception, match="TH403|not") as refusal:
+    with pytest.raises(Exception, match="does not act") as refusal:
         async with economy.db.read(tenant(other)) as tx:
             await metering.month(tx, owner, name)
     assert getattr(refusal.value, "sqlstate", None) == "TH403"
@@ -191,7 +192,7 @@ async def test_a_pdf_of_many_pages(economy):
     owner = await economy.account("owner")
     told = await month(economy, owner, f"{datetime.now(UTC):%Y-%m}")
     moves = sorted(many(300), key=lambda one: one.day)
-    moves.append(Move(date(2026, 10, 31), "payout", None, told_id := __import__("uuid").uuid4(), 1, 0, -5 * 10**7))
+    moves.append(Move(date(2026, 10, 31), "payout", None, told_id := uuid.uuid4(), 1, 0, -5 * 10**7))
     closing = sum(one.nanos for one in moves) + 10**9
     full = metering.Month("2026-10", "UTC", told.starts_at, told.ends_at, True, 10**9, closing, moves, True)
     named = access.types.Account(

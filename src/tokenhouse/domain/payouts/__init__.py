@@ -1,5 +1,6 @@
 """Earnings on their way out: payouts and their states, methods of paying, schedules."""
 
+from tokenhouse.domain.payouts.banking import iban_of
 from tokenhouse.domain.payouts.batches import (
     SEALED_FILES,
     NewBatch,
@@ -49,6 +50,7 @@ __all__ = [
     "drop_schedule",
     "events_of",
     "file_of",
+    "iban_of",
     "make_batch",
     "note_schedule",
     "owed",

@@ -48,7 +48,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "minimum_usd": "10.00",
         "changed_at": _AT,
     },
-    "Batch": _BATCH,
+    "PayoutBatchSum": _BATCH,
     "PayoutBatch": {
         **_BATCH,
         "payouts": [

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import Query, Response
 from pydantic import ConfigDict, Field
 
-from tokenhouse.domain import payouts
-from tokenhouse.entrypoints.api.call import uuid_of
+from tokenhouse.domain import access, payouts
+from tokenhouse.entrypoints.api.call import Call, uuid_of
 from tokenhouse.entrypoints.api.cursor import cursor_of, uuid_after
 from tokenhouse.entrypoints.api.patience import patiently
 from tokenhouse.entrypoints.api.reference import COMMAND, LIST, READ, Responses, created, found
@@ -16,7 +16,7 @@ from tokenhouse.entrypoints.api.routing import TheCall, answer, page, replayable
 from tokenhouse.entrypoints.api.types import Answer, Body
 from tokenhouse.infra.database import PLATFORM, Actor, Tx
 from tokenhouse.infra.kernel import strict_json
-from tokenhouse.infra.kernel.errors import ValidationFailed
+from tokenhouse.infra.kernel.errors import Forbidden, ValidationFailed
 
 routes = router("Payouts")
 BATCHES = "/v1/payout-batches"
@@ -37,7 +37,7 @@ class PayoutBatchBody(Body):
     """When the bank is to pay; left out: today (UTC)."""
 
 
-class BatchOut(Answer):
+class PayoutBatchSumOut(Answer):
     """Payouts that one file pays, in sum."""
 
     id: str
@@ -75,7 +75,7 @@ class SkippedOut(Answer):
     )
 
 
-class PayoutBatchOut(BatchOut):
+class PayoutBatchOut(PayoutBatchSumOut):
     """A batch and its payouts."""
 
     payouts: list[BatchedPayoutOut]
@@ -114,7 +114,7 @@ async def payout_batches_create(call: TheCall, body: PayoutBatchBody) -> Respons
     BATCHES,
     operation_id="payout_batches_list",
     summary="List batches",
-    responses={**found(BatchOut, listed=True), **LIST},
+    responses={**found(PayoutBatchSumOut, listed=True), **LIST},
 )
 async def payout_batches_list(
     call: TheCall,
@@ -160,16 +160,26 @@ _A_FILE: Responses = {
     response_class=Response,
 )
 async def payout_batches_file(call: TheCall, batch_id: str) -> Response:
-    """Download the file for the bank; that it was read is recorded. For platform keys and admins."""
+    """Download the file for the bank; that it was read is recorded. For platform keys and admins, not for support."""
     call.require_admin()
     number = uuid_of(batch_id, "batch")
     sealer = call.runtime.sealer()
     async with call.runtime.database.transaction(PLATFORM) as tx:
+        await _refuse_support(call, tx)
         batch = await payouts.batch_of(tx, number)
         content = await payouts.file_of(tx, sealer, batch, call.by())
     kind, ending = _KINDS[batch.format]
     name = f'attachment; filename="payouts-{batch.created_at:%Y-%m-%d}-{batch.id}.{ending}"'
     return Response(content, headers={"Content-Disposition": name, "Cache-Control": "no-store"}, media_type=kind)
+
+
+async def _refuse_support(call: Call, tx: Tx) -> None:
+    """Refuse those who see what admins see, but no payee's details: support. Forbidden."""
+    own = call.authority.account
+    if call.authority.session_id is not None and own is not None:
+        credential = await access.credential_of(tx, own.id)
+        if credential is None or credential.platform_role != "admin":
+            raise Forbidden("The file names payees and their accounts: it is for admins and platform keys.")
 
 
 def _ids(body: PayoutBatchBody) -> list[UUID] | None:
