@@ -11,7 +11,7 @@ from tokenhouse.domain.access.acts import By
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.metering import Statement
 from tokenhouse.domain.payouts.types import ACTIONS, STATES, Terms
-from tokenhouse.infra.database import PLATFORM
+from tokenhouse.infra.database import PLATFORM, Resealed, reseal
 from tokenhouse.infra.kernel.errors import (
     Conflict,
     Forbidden,
@@ -289,3 +289,18 @@ async def test_a_door_posts_only_for_its_token(economy):
         async with economy.db.transaction(teller(other)) as tx:
             await payouts.owed(tx, owner.id)
     assert party(owner).id != party(other).id
+
+
+async def test_details_are_sealed_anew(economy):
+    """`tokenhouse keys reseal` opens them with the old key and seals them with the new one, once."""
+    old, new = (parse_keys(f"{name}:{base64.b64encode(name[0].encode() * 32).decode()}") for name in ("old", "new"))
+    people = [await economy.account(f"p{place}") for place in range(12)]  # ids of one and of two digits
+    async with economy.db.transaction(PLATFORM) as tx:
+        for one in people:
+            await payouts.set_method(tx, Sealer(old), one.id, "manual", {"iban": one.external_id})
+    both = Sealer([*new, *old])
+    assert await reseal(economy.db, both, payouts.SEALED) == Resealed(12, 12)
+    assert await reseal(economy.db, both, payouts.SEALED) == Resealed(12, 0)
+    async with economy.db.read(PLATFORM) as tx:
+        found = [await payouts.paid_by(tx, one.id) for one in people]
+    assert [payouts.unseal(Sealer(new), one)["iban"] for one in found] == [one.external_id for one in people]

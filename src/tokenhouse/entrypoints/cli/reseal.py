@@ -24,7 +24,7 @@ def reseal() -> None:
     from tokenhouse.entrypoints.cli.session import run
 
     done = run(_reseal())
-    if done:
+    if any(one.seen for one in done.values()):
         rows = [[name, str(one.seen), str(one.resealed)] for name, one in done.items()]
         table(["column", "values", "sealed anew"], rows, right=["values", "sealed anew"])
     else:
@@ -44,7 +44,7 @@ async def _reseal() -> "dict[str, Resealed]":
         done = {
             f"{column.table}.{column.column}": await reseal(session.database, sealer, column) for column in columns()
         }
-        if done:
+        if any(one.seen for one in done.values()):
             async with session.database.transaction(PLATFORM) as tx:
                 await access.record(tx, By("cli"), Act("seal.rotate", "seal", "columns"))
         return done
