@@ -24,6 +24,7 @@ PLATFORMS = {
     "insights.audience",
     "insights.watermark",
     "metering.review",
+    "payouts.batch",
 }
 
 # Whose a row is.
@@ -116,7 +117,10 @@ PLATFORM_DOORS = {
     "metering.open_review",
     "metering.young_beside",
     "payouts.drop_schedule",
+    "payouts.keep_batch",
+    "payouts.lock_batches",
     "payouts.note_schedule",
+    "payouts.reseal_batch",
     "payouts.reseal_method",
     "payouts.set_method",
     "payouts.set_schedule",
@@ -196,6 +200,7 @@ READERS = {
     "metering.earned_by",
     "metering.held_of",
     "metering.maturing_of",
+    "metering.month_of",
     "metering.shares_of",
     "metering.uses_earned",
 }

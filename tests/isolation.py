@@ -53,6 +53,9 @@ GLOBAL_KEYS = {
     "metering.reversal(bucket,id)": "a UUID of ours",
     "metering.upstream_price(provider,model,valid_from,version)": "the operator's price list; nobody else writes it",
     "metering.usage(bucket,id)": "a UUID of ours",
+    "payouts.batch(id)": "a UUID of ours, and the platform's alone to read",
+    "payouts.batch(key)": "the platform's own keys",
+    "payouts.batched(bucket,payout_id)": "a UUID of ours",
     "payouts.event(id)": "our own number",
     "payouts.payout(bucket,id)": "a UUID of ours",
 }

@@ -100,6 +100,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
         payouts=settings.payout_terms,
+        bank=settings.payout_bank,
         sealer=_sealer(settings),
         creator_models=settings.creator_models == "approval",
         moderated_reviews=settings.reviews == "moderated",

@@ -33,6 +33,7 @@ from pydantic_settings import (
 
 from tokenhouse.infra.kernel.money import nanos_of_decimal
 from tokenhouse.infra.kernel.sealing import SealKey, new_key, parse_keys
+from tokenhouse.settings_payouts import PayoutSettings
 
 if TYPE_CHECKING:
     from tokenhouse.domain.alerts.types import Setup
@@ -86,7 +87,7 @@ class OidcProvider(BaseModel):
         return issuer
 
 
-class Settings(BaseSettings):
+class Settings(BaseSettings, PayoutSettings):
     """All that may be set. Each name is also a variable: `port` is TOKENHOUSE_PORT."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True)

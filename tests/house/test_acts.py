@@ -34,6 +34,7 @@ RECORDED = {
     "payouts_fail": "payout.fail",
     "payouts_cancel": "payout.cancel",
     "payouts_bulk": "payout.request",
+    "payout_batches_create": "batch.create",
     "payout_method_set": "payout.method",
     "payout_method_reveal": "payout.reveal",
     "payout_schedule_set": "payout.schedule",

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 import rows_awards
+import rows_batches
 import rows_insights
 import rows_market
 import rows_payouts
@@ -83,6 +84,7 @@ async def two(db, admin):
     await rows_payouts.fill(economy, people, admin)
     await rows_market.fill(economy, people, admin)
     await rows_awards.fill(economy, people, admin)
+    await rows_batches.fill(economy, people, admin)
     await ledger.close_block(db, margin_seconds=0)
     await fill_exports(economy, people, admin)
     await rows_insights.fill(economy, people, admin)
@@ -312,6 +314,7 @@ async def test_what_readers_tell(two, admin, booted, role):
         "insights.dollars_of": (dollars, False),
         "insights.models_by_day": (rows_spending.BY_DAY.format(b.id), False),
         "insights.users_between": (rows_spending.USERS.format(b.id), False),
+        "metering.month_of": (f"select * from metering.month_of({b.id}, 'yesterday', 'tomorrow', 'UTC')", False),
     }
     # Models are offered to all: which of them a search finds is no secret.
     assert set(statements) | {"access.scope", "market.search", "metering.uses_earned"} == READERS

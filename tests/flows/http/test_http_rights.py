@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 import rights_awards  # noqa: F401 - it registers what tries its operations
+import rights_batches  # noqa: F401 - the same
 import rights_market  # noqa: F401 - it registers what it tries
 import rights_payouts  # noqa: F401 - it registers what tries its operations
 from rights import IN_ORGANIZATION, ROLES, TABLE, TRIES, World

@@ -33,6 +33,8 @@ ACTS: Mapping[str, str] = MappingProxyType(
         "payout.cancel": "A payout was cancelled; its money went back.",
         "payout.method": "How an account is paid changed.",
         "payout.reveal": "The payee's details of an account were read.",
+        "batch.create": "Payouts were gathered into a file for a bank.",
+        "batch.read": "The file of a batch was read, payees' details in it.",
         "payout.schedule": "What is paid out to an account by itself changed.",
         "earnings.adjust": "Money was given to an earner, or taken back.",
         "bonus.pay": "A bonus was paid.",

@@ -18,6 +18,7 @@ from tokenhouse.domain.metering.costs import (
 from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
 from tokenhouse.domain.metering.model_reviews import review_model
+from tokenhouse.domain.metering.months import Month, Move, month
 from tokenhouse.domain.metering.oddity import Thresholds
 from tokenhouse.domain.metering.price_files import parse_prices
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
@@ -36,6 +37,8 @@ __all__ = [
     "GroupCommit",
     "Kept",
     "MissingPrice",
+    "Month",
+    "Move",
     "OpenCost",
     "PriceTables",
     "Proof",
@@ -54,6 +57,7 @@ __all__ = [
     "import_prices",
     "kept_of",
     "missing_prices",
+    "month",
     "open_costs",
     "open_reviews",
     "operator_prices",

@@ -225,3 +225,29 @@ SELECT metering.held_of(%(earner_id)s::bigint, %(days)s::integer) AS nanos;
 SELECT m.bucket::integer AS bucket, m.nanos
 FROM metering.maturing_by_bucket(
   %(earner_id)s::bigint, %(days)s::integer, %(bucket)s::smallint, %(beside)s::uuid) AS m;
+
+-- month_of : Move*
+-- What moved an earner's balance in a month, by day.
+SELECT m.day, m.kind, m.model_id, m.payout_id, m.uses, m.credits, m.nanos
+FROM metering.month_of(
+  %(earner_id)s::bigint, %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(time_zone)s::text) AS m;
+
+-- owed_at : int
+-- What an earner was owed at a time: what it is owed now less all that was recorded since.
+SELECT (
+  coalesce((
+    SELECT sum(a.balance)
+    FROM access.deployment AS d
+    CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
+    JOIN ledger.account AS a
+      ON a.bucket = b.bucket AND a.owner_id = %(earner_id)s::bigint AND a.asset_id = 0 AND a.role = 'earnings'
+  ), 0) - coalesce((
+    SELECT sum(CASE WHEN t.credit_id > 0 THEN t.amount ELSE -t.amount END)
+    FROM access.deployment AS d
+    CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
+    JOIN ledger.transfer AS t
+      ON t.bucket = b.bucket AND t.owner_id = %(earner_id)s::bigint AND t.asset_id = 0
+         AND t.entry_id >= %(first)s::uuid AND t.recorded_at >= %(at)s::timestamptz
+         AND greatest(t.debit_id, t.credit_id) > 0
+  ), 0)
+)::bigint AS nanos;

@@ -1,5 +1,16 @@
 """Earnings on their way out: payouts and their states, methods of paying, schedules."""
 
+from tokenhouse.domain.payouts.banking import iban_of
+from tokenhouse.domain.payouts.batches import (
+    SEALED_FILES,
+    NewBatch,
+    batch_of,
+    batches_of,
+    file_of,
+    make_batch,
+    summed,
+    told_batch,
+)
 from tokenhouse.domain.payouts.payees import (
     SEALED,
     NewSchedule,
@@ -29,11 +40,18 @@ from tokenhouse.domain.payouts.verification import INVARIANTS
 __all__ = [
     "INVARIANTS",
     "SEALED",
+    "SEALED_FILES",
+    "NewBatch",
     "NewPayout",
     "NewSchedule",
     "act",
+    "batch_of",
+    "batches_of",
     "drop_schedule",
     "events_of",
+    "file_of",
+    "iban_of",
+    "make_batch",
     "note_schedule",
     "owed",
     "paid_by",
@@ -46,7 +64,9 @@ __all__ = [
     "senders",
     "set_method",
     "set_schedule",
+    "summed",
     "sums",
     "told",
+    "told_batch",
     "unseal",
 ]

@@ -51,3 +51,15 @@ FULL JOIN (
   ORDER BY x.bucket, x.payout_id, x.id DESC
 ) AS e ON e.bucket = p.bucket AND e.payout_id = p.id
 WHERE p.id IS NULL OR e.payout_id IS NULL OR e.state <> p.state OR e.account_id <> p.account_id;
+
+-- batches : Difference*
+-- A batch pays payouts by bank that went to it, each once, by the whole cents that its dollars are worth at its rate.
+SELECT concat_ws(' ', 'payout', x.payout_id) AS subject,
+       concat_ws(' ', coalesce(b.id::text, 'no batch'), x.cents, 'cents') AS recorded,
+       concat_ws(' ', coalesce(p.state::text, 'no payout'), 'of', p.amount) AS derived
+FROM payouts.batched AS x
+LEFT JOIN payouts.batch AS b ON b.id = x.batch_id
+LEFT JOIN payouts.payout AS p ON p.bucket = x.bucket AND p.id = x.payout_id
+WHERE b.id IS NULL OR p.id IS NULL OR p.account_id <> x.account_id OR p.method <> 'bank'
+   OR p.state NOT IN ('processing', 'completed', 'failed')
+   OR x.cents <> div(p.amount::numeric * b.rate, 10000000000000000);

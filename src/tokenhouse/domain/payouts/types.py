@@ -1,7 +1,7 @@
 """Payouts: what is on its way out, how an account is paid, and what a method of paying promises."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Protocol, get_args
 from uuid import UUID
@@ -152,12 +152,92 @@ class Waiting:
     told: bool
 
 
+# ---- bank files ------------------------------------------------------------------------------------------------------
+
+FileFormat = Literal["csv", "pain.001"]
+Currency = Literal["USD", "EUR"]
+WHOLE_RATE = 10**9
+"""The rate of a currency that is worth a dollar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Debtor:
+    """Whose account a bank file pays from."""
+
+    name: str
+    iban: str
+    bic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """What bank files pay in. rate: 10^-9 of the currency's unit per dollar. pain: the version of pain.001."""
+
+    currency: Currency = "USD"
+    rate: int = WHOLE_RATE
+    debtor: Debtor | None = None
+    pain: str = "001.001.09"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Payouts that one bank file pays. cents, nanos: in sum, of the currency and of dollars.
+
+    skipped: JSON, [[id, code]]: what was asked for and could not join. has_file: False once somebody in it was erased.
+    """
+
+    id: UUID
+    key: str
+    fingerprint: str
+    format: FileFormat
+    currency: Currency
+    rate: int
+    execution_date: date
+    created_by: str
+    created_at: datetime
+    skipped: str
+    has_file: bool
+    payouts: int
+    cents: int
+    nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batched:
+    """A payout in its batch, as the bank is told to pay it. cents: of the batch's currency."""
+
+    id: UUID
+    account_external_id: str | None
+    nanos: int
+    cents: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a bank file. reference: the payment's own name, at most 35 characters."""
+
+    id: UUID
+    reference: str
+    account: str
+    nanos: int
+    cents: int
+    details: Mapping[str, str]
+
+
 # ---- methods ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the settings say of methods; a method takes what it knows."""
+    """What the settings say of methods; a method takes what it knows.
+
+    webhook_private: whether the webhook may lie in a private network.
+    """
+
+    webhook_url: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

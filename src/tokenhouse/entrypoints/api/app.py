@@ -38,6 +38,7 @@ from tokenhouse.entrypoints.api.v1 import (
     model_reviews,
     models,
     payees,
+    payout_batches,
     payouts,
     platform_figures,
     privacy,
@@ -45,6 +46,7 @@ from tokenhouse.entrypoints.api.v1 import (
     sales,
     sessions,
     spending,
+    statements,
     wallets,
 )
 from tokenhouse.infra.kernel.errors import (
@@ -80,6 +82,8 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         history,
         exports,
         forecasts,
+        payout_batches,
+        statements,
         keys,
         members,
         sessions,

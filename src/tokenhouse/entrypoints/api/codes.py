@@ -28,6 +28,12 @@ CODES: dict[str, tuple[int, str, str]] = {
         "The account has not said how it is paid by this method.",
         "PUT /v1/accounts/{id}/payout-method, or pay by hand: method `manual`.",
     ),
+    "bank_not_set_up": (
+        409,
+        "The settings do not say what a bank file of this format needs.",
+        "Set what `detail` names, or ask for `csv`.",
+    ),
+    "nothing_to_pay": (409, "None of the payouts can join a batch.", "See `skipped`: each has a code."),
     "approver_is_requester": (403, "Who approves requested it.", "Let another person approve."),
     "insufficient_earnings": (402, "More is to be taken than is payable.", "Ask for less, or wait until more matured."),
     "forbidden": (403, "The right account, without the scope or the role.", "Use a key that has it."),

@@ -7,7 +7,7 @@ from tokenhouse.domain.access import Identities, Sessions
 from tokenhouse.domain.insights import Downloads
 from tokenhouse.domain.metering import Checks, GroupCommit
 from tokenhouse.domain.metering.types import AnyOrder, Done
-from tokenhouse.domain.payouts.types import Terms
+from tokenhouse.domain.payouts.types import Bank, Terms
 from tokenhouse.domain.wallets import Looks
 from tokenhouse.entrypoints.api.keys import Keys
 from tokenhouse.entrypoints.api.limits import Limits
@@ -24,10 +24,10 @@ class Runtime:
 
     cookie: the name of the cookie that sessions travel in. public_url: where people reach the service, without a slash
     at the end: links in mails begin with it; None where nobody said. hold_ttl_seconds: of a hold that names none.
-    payouts: what holds for them. sealer: gives what seals and opens secrets. creator_models: whether creators may
-    submit models. moderated_reviews: whether reviews wait for a moderator. live: whether keys made here are real ones
-    (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable where the service cannot serve.
-    log_requests: whether every request is logged, not only those that fail or are slow.
+    payouts: what holds for them; bank: what bank files pay in. sealer: gives what seals and opens secrets.
+    creator_models: whether creators may submit models. moderated_reviews: whether reviews wait for a moderator. live:
+    whether keys made here are real ones (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable
+    where the service cannot serve. log_requests: whether every request is logged, not only those that fail or are slow.
     """
 
     database: Database
@@ -46,6 +46,7 @@ class Runtime:
     public_url: str | None
     hold_ttl_seconds: int
     payouts: Terms
+    bank: Bank
     sealer: Callable[[], Sealer]
     creator_models: bool
     moderated_reviews: bool

@@ -12,7 +12,7 @@ def columns() -> "tuple[SealedColumn, ...]":
     """Give every column of sealed values; the package that keeps it offers it."""
     from tokenhouse.domain import payouts
 
-    return (payouts.SEALED,)
+    return payouts.SEALED, payouts.SEALED_FILES
 
 
 def reseal() -> None:

@@ -41,6 +41,7 @@ async def run(settings: Settings) -> None:
                 mail=alerts.outlet_of("mail", settings.channels),
                 payouts=settings.payout_terms,
                 odd_use=_odd_use(settings),
+                methods=settings.payout_methods,
                 sealer=lambda: Sealer(seal_keys(settings)),
                 exports=settings.exports_folder,
             )

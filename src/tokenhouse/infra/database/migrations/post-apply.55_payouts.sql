@@ -142,6 +142,8 @@ language plpgsql as $$
 begin
   delete from payouts.method m where m.account_id = p_account;
   delete from payouts.schedule s where s.account_id = p_account;
+  update payouts.batch b set sealed = null
+  where b.id in (select x.batch_id from payouts.batched x where x.bucket = p_bucket and x.account_id = p_account);
   update payouts.payout p set reference = null, reason = null where p.bucket = p_bucket and p.account_id = p_account;
   update payouts.event e set reason = null where e.bucket = p_bucket and e.account_id = p_account and e.reason is not null;
 end $$;

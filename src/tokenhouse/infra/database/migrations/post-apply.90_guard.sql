@@ -49,6 +49,8 @@ begin
       ('payouts.event', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.method', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.schedule', 'account_id = any ((select access.scope())::bigint[])'),
+      ('payouts.batch', 'false'),
+      ('payouts.batched', 'account_id = any ((select access.scope())::bigint[])'),
       ('alerts.mail', 'false'),
       ('insights.export_job', 'account_id = any ((select access.scope())::bigint[])'),
       ('insights.forecast', 'account_id = any ((select access.scope())::bigint[])'),
