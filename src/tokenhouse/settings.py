@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     """The least that is paid out at once."""
     creator_models: Literal["off", "approval"] = "off"
     """Whether users may submit models of their own, which an admin then approves."""
-    reviews: Literal["open", "moderated"] = "open"
+    model_reviews: Literal["open", "moderated"] = "open"
     """Whether reviews of models are published at once, or wait for a moderator."""
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
