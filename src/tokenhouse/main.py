@@ -103,7 +103,7 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         bank=settings.payout_bank,
         sealer=_sealer(settings),
         creator_models=settings.creator_models == "approval",
-        moderated_reviews=settings.reviews == "moderated",
+        moderated_reviews=settings.model_reviews == "moderated",
         live=settings.production,
         ready=_ready(database, booted),
         metrics_public=settings.metrics_public,

@@ -123,7 +123,7 @@ class Settings(BaseSettings, PayoutSettings):
     """The least that is paid out at once."""
     creator_models: Literal["off", "approval"] = "off"
     """Whether users may submit models of their own, which an admin then approves."""
-    reviews: Literal["open", "moderated"] = "open"
+    model_reviews: Literal["open", "moderated"] = "open"
     """Whether reviews of models are published at once, or wait for a moderator."""
     odd_use_held: bool = True
     """Whether odd use is held for review; the next four say from where on a day of one account at one model is odd."""

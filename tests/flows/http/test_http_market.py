@@ -233,7 +233,7 @@ async def test_reviews(client, shared_database):
     is_problem(await by_ann.call("DELETE", path), 404)
     offered = {one["id"]: one for one in (await client.get("/api/models")).json["models"]}
     assert offered[model]["rating"] == 2
-    async with configured(client, shared_database, reviews="moderated") as other:
+    async with configured(client, shared_database, model_reviews="moderated") as other:
         waits = await other.by(by_ann.key).call("PUT", path, {"stars": 4})
         assert waits.json["state"] == "pending"
         assert (await client.get(f"/v1/models/{model}")).json["reviews"] == 1

@@ -284,6 +284,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "grants": [],
         "models": [{"model_id": "m-1", "relation": "owner", "since": _AT}],
         "reviews": [],
+        "said": [],
+        "named_by_others": 0,
+        "invitations": [],
+        "letters": [],
+        "acts": [],
         "charges": {"count": 1, "first_at": _AT, "last_at": _AT, "href": "/v1/charges?account_id=u-42"},
         "earnings": {
             "accrued_nano_usd": 2_500_000,
