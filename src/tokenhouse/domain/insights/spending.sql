@@ -38,7 +38,12 @@ WITH new AS MATERIALIZED (
   CROSS JOIN unnest(%(grains)s::text[], %(starts)s::date[], %(ends)s::date[]) AS g (grain, first, beyond)
   WHERE (SELECT w.upto > 0 AND w.cluster = (SELECT c.system_identifier FROM pg_control_system() AS c)::text
          FROM insights.watermark AS w)
-), ranked AS (
+), point AS MATERIALIZED (
+  SELECT p.bucket, p.kind, p.grain, a.at::date AS at
+  FROM part AS p
+  CROSS JOIN generate_series(p.first::timestamp, p.beyond::timestamp - interval '1 day', ('1 ' || p.grain)::interval)
+    AS a (at)
+), ranked AS MATERIALIZED (
   SELECT r.owner_id, r.subject, sum(r.whole)::numeric + coalesce(sum(r.exact), 0) AS rank
   FROM (
     SELECT s.owner_id, s.subject,
@@ -47,8 +52,11 @@ WITH new AS MATERIALIZED (
            CASE %(sort)s::text WHEN 'revenue' THEN s.revenue
                                WHEN 'margin' THEN s.revenue - (s.cost + s.earned)::numeric * 1000000000 END AS exact
     FROM part AS p
-    JOIN insights.spend AS s
-      ON s.bucket = p.bucket AND s.kind = p.kind AND s.grain = p.grain AND s.at >= p.first AND s.at < p.beyond
+    CROSS JOIN LATERAL (
+      SELECT x.* FROM insights.spend AS x
+      WHERE x.bucket = p.bucket AND x.kind = p.kind AND x.grain = p.grain AND x.at >= p.first AND x.at < p.beyond
+      OFFSET 0  -- by the key, part by part: no other plan is better
+    ) AS s
     WHERE s.uses <> 0 OR s.credits <> 0 OR s.earned <> 0 OR s.revenue <> 0 OR s.cost <> 0
     UNION ALL
     SELECT n.owner_id, n.subject,
@@ -68,10 +76,13 @@ WITH new AS MATERIALIZED (
   FROM ranked AS r
   CROSS JOIN LATERAL (
     SELECT s.uses, s.credits, s.earned, s.revenue, s.cost, s.costed
-    FROM part AS p
-    JOIN insights.spend AS s
-      ON s.bucket = p.bucket AND s.kind = p.kind AND s.grain = p.grain AND s.at >= p.first AND s.at < p.beyond
-      AND s.owner_id = r.owner_id AND s.subject = r.subject
+    FROM point AS p
+    CROSS JOIN LATERAL (
+      SELECT x.* FROM insights.spend AS x
+      WHERE x.bucket = p.bucket AND x.kind = p.kind AND x.grain = p.grain AND x.at = p.at AND x.owner_id = r.owner_id
+        AND x.subject = r.subject
+      OFFSET 0
+    ) AS s
     UNION ALL
     SELECT n.uses, n.credits, n.earned, n.revenue, n.cost, n.costed FROM new AS n
     WHERE n.owner_id = r.owner_id AND n.subject = r.subject
