@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from economy import FLAT_RATE, TELLER, Economy, clean, fingerprint, party, tenant
-from tokenhouse.domain import access, metering
+from tokenhouse.domain import access, insights, metering
 from tokenhouse.domain.access.types import SessionLimits, Visitor
 from tokenhouse.domain.ledger.types import Command
 from tokenhouse.domain.metering import Statement, Thresholds
@@ -167,6 +167,13 @@ async def test_a_rejection_takes_back_what_was_earned_and_gives_the_payer_nothin
     assert sum(one.nanos for one in told) == 3 * RATE
     assert (await reviews(economy, "rejected"))[0].taken == 19 * RATE
     await clean(economy.db)
+    # The figures that are kept ready take it as what it is.
+    await insights.roll(economy.db)
+    assert (await insights.verify(economy.db)).holds
+    async with economy.db.read(tenant(owner)) as tx:
+        far = [datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)]
+        (row,) = await insights.read(tx, "earner", owner.id, far)
+    assert (row.uses, row.credits, row.nanos) == (13, 22, 3 * RATE)
 
 
 async def test_a_rejected_use_may_still_be_reversed_and_takes_nothing_more(economy):
