@@ -12,6 +12,7 @@ from tokenhouse.domain.insights.creators import (
     models_named,
     recent,
     retention,
+    transactions,
     users,
 )
 from tokenhouse.domain.insights.exports import (
@@ -156,6 +157,7 @@ __all__ = [
     "sweep_exports",
     "time_zone_of",
     "today",
+    "transactions",
     "users",
     "verify",
     "wanted_forecasts",

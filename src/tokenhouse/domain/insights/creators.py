@@ -23,8 +23,10 @@ from tokenhouse.domain.insights.types import (
     Recent,
     Row,
     Sums,
+    Transaction,
     Users,
 )
+from tokenhouse.domain.ledger.types import Party
 from tokenhouse.infra.database import Query, Tx, arrays, load_queries
 from tokenhouse.infra.kernel.errors import NotFound
 
@@ -33,6 +35,7 @@ _CLOCK = _Q.rows("clock", ClockFound)
 _USERS = _Q.rows("users", Users)
 _RETENTION = _Q.rows("retention", Kept)
 _RECENT = _Q.rows("recent", Recent)
+_TRANSACTIONS = _Q.rows("transactions", Transaction)
 _MODELS_NAMED = _Q.rows("models_named", ModelNamed)
 _MODEL_NUMBER = _Q.rows("model_number", int)
 
@@ -154,6 +157,13 @@ async def recent(tx: Tx, earner_id: int, asked: Range, model_id: int | None = No
     """Return the latest uses in a time of an earner's models that are left after reversals, newest first."""
     return await tx.all(
         _RECENT, earner_id=earner_id, model_id=model_id, since=asked.since, before=asked.until, most=most
+    )
+
+
+async def transactions(tx: Tx, party: Party, asked: Range, *, most: int = 20) -> list[Transaction]:
+    """Return the latest payouts, adjustments and bonuses of an account in a time, newest first."""
+    return await tx.all(
+        _TRANSACTIONS, bucket=party.bucket, account_id=party.id, since=asked.since, before=asked.until, most=most
     )
 
 

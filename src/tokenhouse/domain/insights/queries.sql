@@ -63,3 +63,22 @@ WHERE m.id = any(%(ids)s::bigint[]);
 SELECT m.id
 FROM market.model AS m
 WHERE m.external_id = %(external_id)s::text;
+
+-- transactions : Transaction*
+-- The latest payouts, adjustments and bonuses of an account from a time on; a payout on its way is pending.
+SELECT t.id, t.kind, t.nanos, t.status, t.created_at
+FROM (
+  SELECT p.id, 'payout' AS kind, p.amount AS nanos,
+         CASE WHEN p.state IN ('processing', 'unknown') THEN 'pending' ELSE p.state::text END AS status,
+         p.requested_at AS created_at
+  FROM payouts.payout AS p
+  WHERE p.bucket = %(bucket)s::smallint AND p.account_id = %(account_id)s::bigint
+  UNION ALL
+  SELECT a.id, a.kind, a.nanos, 'completed', a.recorded_at
+  FROM earnings.adjustment AS a
+  WHERE a.account_id = %(account_id)s::bigint
+    AND a.bucket = any(ARRAY(SELECT b::smallint FROM access.deployment AS d, generate_series(0, d.buckets - 1) AS b))
+) AS t
+WHERE t.created_at >= %(since)s::timestamptz AND t.created_at < %(before)s::timestamptz
+ORDER BY t.created_at DESC, t.id DESC
+LIMIT %(most)s::integer;

@@ -176,6 +176,20 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Transaction:
+    """Money sent to an account or given to it otherwise than by uses. nanos: below zero where it was taken.
+
+    kind: payout, adjustment or bonus. status: pending, completed, failed or cancelled.
+    """
+
+    id: UUID
+    kind: str
+    nanos: int
+    status: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Recent:
     """A use that is left after reversals. user_id: a pseudonym, the same each time for this earner."""
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query, Response
 
-from tokenhouse.domain import access, insights, metering
+from tokenhouse.domain import access, insights
 from tokenhouse.domain.insights.rules import months, weeks
-from tokenhouse.domain.insights.types import Creator, ModelSums, Point, Recent, Sums
-from tokenhouse.domain.metering import Accrual
+from tokenhouse.domain.insights.types import Creator, ModelSums, Point, Recent, Sums, Transaction
+from tokenhouse.entrypoints.api.call import party_of
 from tokenhouse.entrypoints.api.problems import exact_json
 from tokenhouse.entrypoints.api.reference import COMPAT_READ, found
 from tokenhouse.entrypoints.api.routing import TheCall, router
@@ -76,7 +76,7 @@ class CompatActivityLineOut(Answer):
 
 
 class CompatTransactionLineOut(Answer):
-    """What was credited for a use, or taken back by its reversal: below zero then."""
+    """A payout, an adjustment or a bonus."""
 
     id: str
     type: str
@@ -120,8 +120,7 @@ async def creator_analytics(
         model = await insights.model_number(tx, modelId) if modelId is not None else None
         figures = await insights.creator(tx, identity.id, asked, model)
         latest = await insights.recent(tx, identity.id, asked, model, most=_LATEST)
-        credited = await metering.accruals(tx, identity.id, most=_LATEST)
-    moves = [one for one in credited if one.occurred_at >= asked.since and modelId in (None, one.model_id)]
+        moves = await insights.transactions(tx, party_of(identity), asked, most=_LATEST)
     told = {"success": True, **_told(figures), **_lately(latest, moves)}
     return Response(exact_json(told), 200, None, "application/json")
 
@@ -163,7 +162,7 @@ def _points(points: list[Point]) -> list[dict[str, Any]]:
     return [{"date": point.day.isoformat(), **_sums(point.sums)} for point in points]
 
 
-def _lately(latest: list[Recent], moves: list[Accrual]) -> dict[str, Any]:
+def _lately(latest: list[Recent], moves: list[Transaction]) -> dict[str, Any]:
     return {
         "recentActivity": [
             {
@@ -182,7 +181,7 @@ def _lately(latest: list[Recent], moves: list[Accrual]) -> dict[str, Any]:
                 "id": str(one.id),
                 "type": one.kind,
                 "amount": usd_number(one.nanos),
-                "status": "completed",
+                "status": one.status,
                 "createdAt": one.created_at,
             }
             for one in moves

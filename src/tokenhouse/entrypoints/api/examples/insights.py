@@ -84,7 +84,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "transactions": [
             {
                 "id": "01980f7d-5a7e-7a10-b2c3-0f1e2d3c4b5a",
-                "type": "earning",
+                "type": "payout",
                 "amount": 0.0004,
                 "status": "completed",
                 "createdAt": "2026-07-14T12:00:00Z",
