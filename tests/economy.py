@@ -307,10 +307,18 @@ class Economy:
         return await self.checks.check(self.order(payer, **more))
 
     async def reverse(
-        self, payer: Account, charge_id: str, amount: int | None = None, *, key: str | None = None
+        self,
+        payer: Account,
+        charge_id: str,
+        amount: int | None = None,
+        *,
+        key: str | None = None,
+        maturity_days: int = 14,
     ) -> dict[str, Any]:
         command = Command(party(payer), key or uuid.uuid4().hex, fingerprint(("reverse", charge_id, amount)))
-        answer, replayed = await metering.reverse(self.db, self.terms, command, UUID(charge_id), amount, "a test")
+        answer, replayed = await metering.reverse(
+            self.db, self.terms, command, UUID(charge_id), amount, "a test", maturity_days=maturity_days
+        )
         return answer | {"replayed": replayed}
 
     # ---- what came of it ----

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import secrets
@@ -18,6 +19,7 @@ import httpx2
 import jsonschema_rs
 import uvicorn
 
+from tokenhouse.entrypoints.cli.wire import Wire
 from tokenhouse.main import create_app
 from tokenhouse.settings import load_settings
 
@@ -30,6 +32,7 @@ ADMIN_KEY = f"tests-{secrets.token_hex(24)}"
 _FOLDER = tempfile.TemporaryDirectory(prefix="th-face-")
 DATA = Path(_FOLDER.name)
 """The data folder of what is served here: its files, not its database."""
+SEAL_KEYS = f"tests:{base64.b64encode(b's' * 32).decode()}"
 PROBLEM = ("type", "title", "status", "detail", "code")
 
 
@@ -47,9 +50,8 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
 
     All tests come from one address, whose tries to sign in are counted together: there are enough unless it is said.
     """
-    app = create_app(
-        load_settings(**{"admin_key": ADMIN_KEY, "data_dir": DATA, "login_tries_per_minute": 1000} | settings), booted
-    )
+    usual = {"admin_key": ADMIN_KEY, "data_dir": DATA, "login_tries_per_minute": 1000, "seal_keys": SEAL_KEYS}
+    app = create_app(load_settings(**usual | settings), booted)
     if not fast:
         app._fast = {}
     # With the protocol named, asyncio switches Nagle's algorithm off; it would cost 40 ms a request.
@@ -60,7 +62,7 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
             lifespan="on",
             log_config=None,
             access_log=False,
-            http="httptools",
+            http=Wire,
             loop="none",
             proxy_headers=False,
             server_header=False,

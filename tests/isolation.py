@@ -42,9 +42,13 @@ GLOBAL_KEYS = {
     "ledger.hold(bucket,id)": "a UUID of ours",
     "ledger.transfer(bucket,entry_id,leg)": "a UUID of ours",
     "market.ownership(id)": "our own number",
+    "market.rating(model_id)": "the sum of what everybody may read",
+    "market.review(id)": "a UUID of ours",
     "market.ownership(model_id)": "an exclusive model is sold once, which its page says",
     "metering.reversal(bucket,id)": "a UUID of ours",
     "metering.usage(bucket,id)": "a UUID of ours",
+    "payouts.event(id)": "our own number",
+    "payouts.payout(bucket,id)": "a UUID of ours",
 }
 
 

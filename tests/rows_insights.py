@@ -10,11 +10,15 @@ if TYPE_CHECKING:
     from economy import Economy
     from tokenhouse.domain.access.types import Account
 
-READ = (
-    "select * from insights.read('earner', {}, null, array['2020-01-01Z', '2100-01-01Z']::timestamptz[], "
-    "array['month'], array[0])"
-)
-"""Ask for the figures of an earner."""
+_TIME = "array['2020-01-01Z', '2100-01-01Z']::timestamptz[], array['month']"
+READERS = {
+    "insights.clock": "select * from insights.clock('earner', {0}, null, " + _TIME + ", 'UTC')",
+    "insights.read": "select * from insights.read('earner', {0}, null, " + _TIME + ", array[0])",
+    "insights.recent_of": "select * from insights.recent_of({0}, null, '2020-01-01Z', '2100-01-01Z', 10)",
+    "insights.retention_of": "select * from insights.retention_of({0}, 0, " + _TIME + ", array[1])",
+    "insights.users_of": "select nullif(users, 0) from insights.users_of({0}, 0, " + _TIME + ", array[2])",
+}
+"""How the readers are asked about an account."""
 
 
 async def fill(economy: "Economy", people: "dict[str, Account]", admin: "psycopg.Connection") -> None:

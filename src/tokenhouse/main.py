@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ from tokenhouse.infra.database import PLATFORM, Database
 from tokenhouse.infra.database.boot import Booted, check_serving, prepare_blocking
 from tokenhouse.infra.kernel import collector
 from tokenhouse.infra.kernel.errors import TokenhouseError, Unavailable
+from tokenhouse.infra.kernel.sealing import Sealer
 from tokenhouse.infra.telemetry import logs
 from tokenhouse.infra.telemetry.metrics import Metrics
-from tokenhouse.settings import OidcProvider, Settings, load_settings
+from tokenhouse.settings import OidcProvider, Settings, SettingsError, load_settings, seal_keys
 
 _READY_SECONDS = 2.0
 _CATALOG_SECONDS = 5.0
@@ -86,7 +88,9 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         cookie=cookie.name.encode(),
         limits=Limits(
             storage_of(settings.rate_limit_storage.get_secret_value(), database),
+            uncounted=metrics.uncounted.inc,
             per_minute=settings.rate_limit_per_minute,
+            account_per_minute=settings.rate_limit_account_per_minute,
             address_per_minute=settings.rate_limit_address_per_minute,
             named_user_per_minute=settings.rate_limit_named_user_per_minute,
         ),
@@ -95,7 +99,10 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         upgrade_url=settings.upgrade_url,
         public_url=settings.address,
         hold_ttl_seconds=settings.hold_ttl_seconds,
-        maturity_days=settings.earnings_maturity_days,
+        payouts=settings.payout_terms,
+        sealer=_sealer(settings),
+        creator_models=settings.creator_models == "approval",
+        moderated_reviews=settings.reviews == "moderated",
         live=settings.production,
         ready=_ready(database, booted),
         metrics_public=settings.metrics_public,
@@ -120,6 +127,19 @@ def _downloads(settings: Settings, booted: Booted) -> Downloads:
         booted.app_conninfo, booted.signer, min_size=0, max_size=EXPORT_CONNECTIONS, name="tokenhouse exports"
     )
     return Downloads(pool, settings.exports_folder)
+
+
+def _sealer(settings: Settings) -> Callable[[], Sealer]:
+    """Make what gives the sealer, once it is needed. Unavailable: the settings have no keys."""
+
+    @cache
+    def sealer() -> Sealer:
+        try:
+            return Sealer(seal_keys(settings))
+        except SettingsError as error:
+            raise Unavailable(f"Secrets cannot be sealed. {error}", retry_after=60) from None
+
+    return sealer
 
 
 def _ready(database: Database, booted: Booted) -> Callable[[], Awaitable[None]]:
@@ -215,9 +235,16 @@ async def _watch(runtime: Runtime) -> None:
 
 def _telemetry(settings: Settings) -> dict[str, Any]:
     """Configure the framework's own tracing: off, unless the settings say where traces go."""
+    off = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
     if settings.otel_endpoint is None:
-        return {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+        return off
+    try:
+        from tokenhouse.infra.telemetry import traces  # noqa: PLC0415 - an extra; nobody else need load it
+    except ImportError:
+        _log.warning("traces go nowhere: their packages are not installed; install tokenhouse[otel]")
+        return off
     # The exporters read the environment; the setting may come from tokenhouse.toml.
     os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otel_endpoint)  # noqa: TID251 - see above
     os.environ.setdefault("OTEL_SERVICE_NAME", "tokenhouse")  # noqa: TID251 - the same
-    return {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
+    options = {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
+    return options | {"tracer_provider": traces.provider()}

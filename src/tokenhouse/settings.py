@@ -8,6 +8,7 @@ import ipaddress
 import os
 import tomllib
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -30,10 +31,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from tokenhouse.infra.kernel.money import nanos_of_decimal
 from tokenhouse.infra.kernel.sealing import SealKey, new_key, parse_keys
 
 if TYPE_CHECKING:
     from tokenhouse.domain.alerts.types import Setup
+    from tokenhouse.domain.payouts.types import Terms
 
 PREFIX = "TOKENHOUSE_"
 CONFIG_VARIABLE = "TOKENHOUSE_CONFIG"
@@ -113,6 +116,14 @@ class Settings(BaseSettings):
     upgrade_url: Annotated[str, Field(min_length=1)] = "/plans"
 
     earnings_maturity_days: Annotated[int, Field(ge=0, le=3650)] = 14
+    payout_approval: Literal["none", "required"] = "none"
+    """Whether a payout must be approved, by somebody else than who requested it, before it is sent."""
+    payout_minimum_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)] = Decimal(0)
+    """The least that is paid out at once."""
+    creator_models: Literal["off", "approval"] = "off"
+    """Whether users may submit models of their own, which an admin then approves."""
+    reviews: Literal["open", "moderated"] = "open"
+    """Whether reviews of models are published at once, or wait for a moderator."""
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024
@@ -128,8 +139,8 @@ class Settings(BaseSettings):
     """Whether anybody may make an account at /signup; unless set: in development only."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+$")] | None = None
     """Where people reach the pages, such as https://billing.example.com: links in mails begin with it."""
-    session_idle_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
-    """How long a session lives that is not used."""
+    session_idle_seconds: Annotated[int, Field(ge=300, le=31_536_000)] = 86_400
+    """How long a session lives that is not used; its use is noted within some 80 seconds."""
     session_max_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 1_209_600
     """How long a session lives at all."""
 
@@ -139,6 +150,8 @@ class Settings(BaseSettings):
     rate_limit_per_minute: Limit = 0
     """Requests a minute of one account's key or session; 0: no limit. A key may have a limit of its own, and platform
     keys have none but their own."""
+    rate_limit_account_per_minute: Limit = 0
+    """Requests a minute of all keys and sessions of one account together; 0: no limit."""
     rate_limit_address_per_minute: Limit = 0
     """Requests a minute without valid credentials from one address (of IPv6: one /64); 0: no limit."""
     rate_limit_named_user_per_minute: Limit = 0
@@ -254,6 +267,17 @@ class Settings(BaseSettings):
     def exports_folder(self) -> Path:
         """Where exports lie until they are a day old; every process must see the same."""
         return self.data_dir.absolute() / "exports"
+
+    @property
+    def payout_terms(self) -> "Terms":
+        """What holds for payouts."""
+        from tokenhouse.domain.payouts.types import Terms  # noqa: PLC0415 - the same
+
+        return Terms(
+            maturity_days=self.earnings_maturity_days,
+            approval=self.payout_approval == "required",
+            minimum=nanos_of_decimal(self.payout_minimum_usd),
+        )
 
     @property
     def production(self) -> bool:

@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 
 import rows_insights
+import rows_market
+import rows_payouts
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
 from isolation import HIDDEN, OPEN, OURS, ROLES
@@ -76,6 +78,8 @@ async def two(db, admin):
     for payer, model in (("a", "of-b"), ("b", "of-a")):
         done = await economy.charge(people[payer], model_id=model, amount=9, metadata=f'"secret of {payer}"')
         await economy.reverse(people[payer], done.id, 2)
+    await rows_payouts.fill(economy, people, admin)
+    await rows_market.fill(economy, people, admin)
     await ledger.close_block(db, margin_seconds=0)
     await fill_exports(economy, people, admin)
     await rows_insights.fill(economy, people, admin)
@@ -249,8 +253,8 @@ def call(name, types, account):
     row = f"""'{{"account_id": {account}, "owner_id": {account}, "asset_id": 1}}'"""
     values = {
         "bigint": str(account), "smallint": "0", "integer": "1", "text": "'x'", "boolean": "true",
-        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "date": "now()", "jsonb": "'{}'",
-        "bytea": "''",
+        "uuid": f"'{uuid.uuid4()}'", "timestamp with time zone": "now()", "jsonb": "'{}'", "bytea": "''",
+        "date": "current_date",
     }  # fmt: skip
     for table in ("ledger.entry", "ledger.transfer", "ledger.hold", "metering.usage"):
         values[table] = f"json_populate_record(null::{table}, {row})"
@@ -297,11 +301,13 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.shares_of": (f"select metering.shares_of({bucket}::smallint, '{use}')", False),
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
+        "market.read_reviews": (f"select * from market.read_reviews(null, {b.id}, 'pending', null, null, 9)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
         "insights.dollars_of": (dollars, False),
-        "insights.read": (rows_insights.READ.format(b.id), False),
+        **{name: (text.format(b.id), False) for name, text in rows_insights.READERS.items()},
     }
-    assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
+    # Models are offered to all: which of them a search finds is no secret.
+    assert set(statements) | {"access.scope", "market.search", "metering.uses_earned"} == READERS
 
     def told(token, statement):
         try:

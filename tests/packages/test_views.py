@@ -120,7 +120,7 @@ async def scenario(eco: Economy):
 
 async def reverse(eco: Economy, payer, charge_id: str, amount: int | None = None) -> None:
     command = Command(party(payer), uuid4().hex, "00" * 16)
-    await metering.reverse(eco.db, eco.terms, command, UUID(charge_id), amount, "test")
+    await metering.reverse(eco.db, eco.terms, command, UUID(charge_id), amount, "test", maturity_days=14)
 
 
 async def test_the_owner_sees_ten_uses(eco):

@@ -49,6 +49,20 @@ def test_the_demo_is_the_same_everywhere_and_safely_repeated(cli, admin, other_d
         assert other.execute(DIGEST).fetchone() == digest
 
 
+def test_creators_were_paid_and_wait(cli, admin, short):
+    states = (
+        "select i.external_id, p.state::text, p.amount > 0 from payouts.payout p "
+        "join access.identity i using (account_id) order by p.id"
+    )
+    for _ in range(2):
+        cli.json("demo", "--end-day", "2026-03-31")
+        assert admin.execute(states).fetchall() == [
+            ("demo-creator", "completed", True), ("demo-creator", "failed", True), ("demo-creator", "pending", True),
+            ("demo-kenji", "completed", True), ("demo-kenji", "cancelled", True),
+        ]  # fmt: skip
+    assert cli.json("verify")["holds"] is True
+
+
 def test_the_new_person_owns_and_earned_nothing(cli, admin, short):
     cli.json("demo", "--end-day", "2026-03-31")
     (new,) = admin.execute("select account_id from access.identity where external_id = 'demo-new'").fetchone()

@@ -102,4 +102,4 @@ def test_the_command_knows_every_sealed_column(admin):
         "join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and a.attname ~ '(^|_)sealed$' "
         "and n.nspname !~ '^pg_' and not a.attisdropped"
     ).fetchall()
-    assert set(found) == {(column.table, column.column) for column in command.COLUMNS}
+    assert set(found) == {(column.table, column.column) for column in command.columns()}

@@ -3,10 +3,12 @@
 import psycopg
 import pytest
 
-from economy import clean, party, tenant
-from tokenhouse.domain import access, metering
+from economy import FLAT_RATE, clean, party, tenant
+from rows_payouts import SEALER
+from tokenhouse.domain import access, metering, payouts
 from tokenhouse.infra.database import PLATFORM, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
+from withdrawing import act, earner, request, sums
 
 
 async def erase(economy, account):
@@ -43,6 +45,32 @@ async def test_the_person_goes_and_the_sums_stay(economy):
     await clean(economy.db)
 
 
+async def test_where_the_money_went_is_forgotten_and_that_it_went_stays(economy):
+    ann = await earner(economy, "ann", 100 * FLAT_RATE)
+    sent, open_ = [await request(economy, ann, 10 * FLAT_RATE) for _ in range(2)]
+    await act(economy, ann, sent["id"], "complete", reference="to Ann's account", reason="Ann asked")
+    async with economy.db.transaction(PLATFORM) as tx:
+        await payouts.set_method(tx, SEALER, ann.id, "manual", {"iban": "DE02120300000000202051"})
+        await payouts.set_schedule(tx, ann.id, "UTC", payouts.NewSchedule("week", 1))
+    async with economy.db.read(PLATFORM) as tx:
+        kept = await metering.kept_of(tx, economy.terms, ann, 0)
+    assert (kept.paid_by.hint, kept.schedule.every, kept.earnings.paid) == ("•••• 2051", "week", 10 * FLAT_RATE)
+    before = await sums(economy, ann)
+    await erase(economy, ann)
+    assert await economy.rows("select 1 from payouts.method union all select 2 from payouts.schedule") == []
+    words = await economy.rows(
+        "select reference, reason from payouts.payout union select reason, null from payouts.event"
+    )
+    assert words == [(None, None)]
+    answers = await economy.rows("select answer::text from ledger.entry where kind ^@ 'payout'")
+    assert not any("Ann" in (answer or "") for (answer,) in answers)
+    assert await sums(economy, ann) == before
+    # What is on its way is still seen to.
+    await act(economy, ann, open_["id"], "fail")
+    assert (await sums(economy, ann)).payable == 90 * FLAT_RATE
+    await clean(economy.db)
+
+
 async def test_what_is_kept_of_a_person(economy):
     ann = await economy.account("ann", plan="small")
     for number in range(3):
@@ -73,3 +101,26 @@ async def test_who_is_not_erased(economy):
     assert held.value.code == "last_owner"
     await erase(economy, bob)
     await erase(economy, ann)
+
+
+async def test_every_earner_knows_a_payer_by_another_name(economy):
+    """The same each time, another for each of them, and another for each payer: no two can be put together."""
+    earners = [await economy.account(name) for name in ("ann", "bob")]
+    payers = [await economy.account(name, plan="small") for name in ("eve", "kim")]
+    for one in earners:
+        await economy.model(f"of-{one.external_id}", one)
+    for _ in range(2):
+        for payer in payers:
+            for one in earners:
+                await economy.charge(payer, model_id=f"of-{one.external_id}", amount=2)
+    names = []
+    for one in earners:
+        async with economy.db.read(tenant(one)) as tx:
+            uses = await tx.connection.execute("select user_id from metering.uses_earned()")
+            accrued = await tx.connection.execute("select user_id from metering.accruals_of(%s, null, 10)", [one.id])
+            known = [name for (name,) in await uses.fetchall()]
+            assert sorted(known) == sorted([name for (name,) in await accrued.fetchall()])
+        assert sorted(known.count(name) for name in set(known)) == [2, 2]
+        names += set(known)
+    assert len(set(names)) == 4
+    assert not {"eve", "kim", *(str(one.id) for one in payers)} & set(names)

@@ -133,7 +133,7 @@ async def test_twins_of_other_commands(economy):
     command = Command(party(payer), "r", fingerprint("r"))
 
     async def reverse():
-        return await metering.reverse(economy.db, economy.terms, command, UUID(charge.id), 20, "x")
+        return await metering.reverse(economy.db, economy.terms, command, UUID(charge.id), 20, "x", maturity_days=14)
 
     done = await asyncio.gather(*(reverse() for _ in range(8)))
     assert sorted(replayed for _, replayed in done) == [False] + [True] * 7

@@ -8,7 +8,10 @@ import pytest
 
 from economy import FLAT_RATE, clean, pass_time, tenant
 from tokenhouse.domain import metering
+from tokenhouse.domain.metering import Statement
+from tokenhouse.domain.payouts.types import Terms
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
+from withdrawing import act, ago, request, sums
 
 
 async def funded(economy, name):
@@ -158,20 +161,43 @@ async def test_captures_self_use_and_uses_that_earned_nothing(economy):
     await clean(economy.db)
 
 
-async def test_what_was_paid_out_is_the_platforms_loss(economy, admin):
-    """Of three charges the earner's account is emptied but for a little, as a payout would."""
+async def test_what_was_paid_out_is_the_platforms_loss(economy):
+    """Of what three charges earned, all but a little is paid out."""
     owner, payer = await economy.account("owner"), await economy.account("payer", credits=100)
     await economy.model("m", owner)
     charges = [await economy.charge(payer, model_id="m", amount=10) for _ in range(3)]
-    admin.execute("update ledger.account set balance = %s where role = 'earnings' and balance > 0", [12 * FLAT_RATE])
+    await request(economy, owner, 18 * FLAT_RATE)
     amounts = []
     for charge, amount in ((charges[0], None), (charges[1], 5), (charges[1], 5), (charges[2], None)):
-        answer = await economy.reverse(payer, charge.id, amount)
+        answer = await economy.reverse(payer, charge.id, amount, maturity_days=0)
         amounts.append((answer["earnings_taken_back_nano_usd"], answer["earnings_lost_nano_usd"]))
     rate = FLAT_RATE
     assert amounts == [(10 * rate, 0), (2 * rate, 3 * rate), (0, 5 * rate), (0, 10 * rate)]
     assert (await economy.earned(owner), await economy.balance(payer)) == (0, 100)
     assert await economy.rows("select sum(nanos), sum(lost_nanos) from metering.reversal") == [(12 * rate, 18 * rate)]
+    await clean(economy.db)
+
+
+async def test_what_is_maturing_pays_for_no_other_charge(economy):
+    """What was paid out of an old charge is the platform's loss, however much matures; a young one pays for itself."""
+    owner, payer = await economy.account("owner"), await economy.account("payer", credits=100)
+    await economy.model("m", owner)
+    ripe = await economy.charge(payer, model_id="m", amount=10, occurred_at=ago(20))
+    young = await economy.charge(payer, model_id="m", amount=7)
+    other = await economy.charge(payer, model_id="m", amount=5)
+    terms = Terms(maturity_days=14)
+    paid = await request(economy, owner, 8 * FLAT_RATE, terms)
+    first = await economy.reverse(payer, ripe.id)
+    assert (first["earnings_taken_back_nano_usd"], first["earnings_lost_nano_usd"]) == (2 * FLAT_RATE, 8 * FLAT_RATE)
+    assert await sums(economy, owner, 14) == Statement(20 * FLAT_RATE, 12 * FLAT_RATE, 0, 8 * FLAT_RATE, 0)
+    second = await economy.reverse(payer, young.id, 3)
+    assert (second["earnings_taken_back_nano_usd"], second["earnings_lost_nano_usd"]) == (3 * FLAT_RATE, 0)
+    assert (await economy.reverse(payer, young.id))["earnings_taken_back_nano_usd"] == 4 * FLAT_RATE
+    assert await sums(economy, owner, 14) == Statement(13 * FLAT_RATE, 5 * FLAT_RATE, 0, 8 * FLAT_RATE, 0)
+    await act(economy, owner, paid["id"], "fail", terms)
+    assert await sums(economy, owner, 14) == Statement(13 * FLAT_RATE, 5 * FLAT_RATE, 8 * FLAT_RATE, 0, 0)
+    await economy.reverse(payer, other.id)
+    await clean(economy.db)
 
 
 async def test_credits_of_a_grant_that_is_over_lapse_again(economy, admin):

@@ -8,7 +8,7 @@ from tokenhouse.domain import wallets
 from tokenhouse.domain.catalog.types import Catalog, Plan
 from tokenhouse.domain.insights import service
 from tokenhouse.domain.insights.fitting import LEAST_DAYS, Fit
-from tokenhouse.domain.insights.rules import days
+from tokenhouse.domain.insights.rules import day_bounds
 from tokenhouse.domain.insights.runout import WINDOW_DAYS, Burn, RunOut, run_out
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.domain.wallets.types import Lot, Wallet
@@ -76,7 +76,7 @@ class Series:
 
 
 _Q = load_queries(__file__, "forecasts.sql")
-_CLOCK = _Q.rows("clock", Clock)
+_CLOCK = _Q.rows("first_use", Clock)
 _OPEN_LOTS = _Q.rows("open_lots", OpenLot)
 _KEPT = _Q.rows("kept", Kept)
 _WANTED = _Q.rows("wanted_forecasts", WantedForecast)
@@ -96,7 +96,7 @@ _AT_ONCE = 50
 async def earned_series(tx: Tx, party: Party, time_zone: str) -> Series:
     """Return what uses earned an account on each whole day, by the day of use in its zone, a year at the most."""
     last = await today(tx, time_zone) - timedelta(days=1)
-    bounds = days(last - timedelta(days=_MOST_DAYS - 1), last, zone(time_zone))
+    bounds = day_bounds(last - timedelta(days=_MOST_DAYS - 1), last, zone(time_zone))
     values = [0] * (len(bounds) - 1)
     for row in await service.read(tx, "earner", party.id, bounds):
         values[row.point] += row.nanos
@@ -168,7 +168,7 @@ async def run_outs(tx: Tx, catalog: Catalog, party: Party) -> list[RunOut]:
     clock = await tx.one(_CLOCK, bucket=party.bucket, account_id=party.id)
     here = clock.now.astimezone(zone(time_zone)).date()
     last = here - timedelta(days=1)
-    bounds = days(here - timedelta(days=WINDOW_DAYS), last, zone(time_zone))
+    bounds = day_bounds(here - timedelta(days=WINDOW_DAYS), last, zone(time_zone))
     burned: dict[int, dict[date, int]] = {}
     for row in await service.read(tx, "payer", party.id, bounds):
         if row.credits:

@@ -1,12 +1,12 @@
 """How a stretch of time is cut into pieces that cells were kept for. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tokenhouse.domain.insights.types import Cube, Grain, Piece
+from tokenhouse.domain.insights.types import NOTHING, Cube, Grain, Piece, Point, Sums
 
 _QUARTER = timedelta(minutes=15)
 _HOUR = timedelta(hours=1)
@@ -16,19 +16,24 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _DENSE: Final[frozenset[Cube]] = frozenset({"earner", "payer", "platform", "platform_work"})
 
 
+AUDIENCE: Final[tuple[Grain, ...]] = ("month", "day")
+"""The grains in which it is kept who used an earner's models."""
+
+
 def grains(cube: Cube) -> tuple[Grain, ...]:
     """Say which grains a cube has, from the coarsest; those that are dense in time have the hour as well."""
     return ("month", "day", "hour", "quarter") if cube in _DENSE else ("month", "day", "quarter")
 
 
-def pieces(cube: Cube, bounds: Sequence[datetime]) -> list[Piece]:
-    """Cut the time between ascending bounds, n of them for n - 1 points, into the fewest pieces that the cube has.
+def pieces(kept: Sequence[Grain], bounds: Sequence[datetime]) -> list[Piece]:
+    """Cut the time between ascending bounds, n of them for n - 1 points, into the fewest pieces of these grains.
 
-    The pieces follow each other without gaps, from the first bound to the last; each belongs to one point.
+    kept: from the coarsest. The pieces follow each other without gaps, from the first bound to the last; each belongs
+    to one point.
     """
     found: list[Piece] = []
     for point, (since, until) in enumerate(pairwise(bounds)):
-        _cut(found, grains(cube), point, since.astimezone(UTC), until.astimezone(UTC))
+        _cut(found, tuple(kept), point, since.astimezone(UTC), until.astimezone(UTC))
     return found
 
 
@@ -77,7 +82,35 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time.min, zone).astimezone(UTC)
 
 
-def days(first: date, last: date, zone: ZoneInfo) -> list[datetime]:
+def whole_hours(since: datetime, until: datetime, zone: ZoneInfo) -> bool:
+    """Whether clocks in a zone are off UTC by whole hours, as far as each day between two moments tells."""
+    day = since.astimezone(UTC)
+    while day < until + _DAY:
+        if (day.astimezone(zone).utcoffset() or _DAY) % _HOUR:
+            return False
+        day += _DAY
+    return True
+
+
+def weeks(points: Sequence[Point]) -> list[Point]:
+    """Sum days by week; a week is dated by its Monday, also where the first of its days is not among them."""
+    return _summed(points, lambda day: day - timedelta(days=day.weekday()))
+
+
+def months(points: Sequence[Point]) -> list[Point]:
+    """Sum days by month; a month is dated by its first."""
+    return _summed(points, lambda day: day.replace(day=1))
+
+
+def _summed(points: Sequence[Point], begin: Callable[[date], date]) -> list[Point]:
+    sums: dict[date, Sums] = {}
+    for point in points:
+        key = begin(point.day)
+        sums[key] = sums.get(key, NOTHING).plus(point.sums)
+    return [Point(day, one) for day, one in sums.items()]
+
+
+def day_bounds(first: date, last: date, zone: ZoneInfo) -> list[datetime]:
     """Return the bounds of the days from the first to the last, both of them included: one more than there are days."""
     if first > last:
         raise ValueError("a range ends before it begins")

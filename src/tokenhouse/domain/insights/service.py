@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from tokenhouse.domain.insights.rules import pieces
-from tokenhouse.domain.insights.types import Cube, Found, Mark, Row
+from tokenhouse.domain.insights.rules import grains, pieces
+from tokenhouse.domain.insights.types import Cube, Found, Mark, Piece, Row
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
 
 _Q = load_queries(__file__)
@@ -41,6 +41,14 @@ async def forget(tx: Tx, account_id: int, label: str, opaque: str) -> None:
     await tx.run(_FORGET, account_id=account_id, label=label, opaque=opaque)
 
 
+def cut_params(cut: Sequence[Piece]) -> dict[str, str]:
+    """Give the parameters of pieces that follow each other: where they lie, and their grains."""
+    return {
+        "bounds": arrays.texts([*(piece.since.isoformat() for piece in cut), cut[-1].until.isoformat()]),
+        "grains": arrays.texts(piece.grain for piece in cut),
+    }
+
+
 async def read(
     tx: Tx, cube: Cube, owner_id: int | None, bounds: Sequence[datetime], model_id: int | None = None
 ) -> list[Row]:
@@ -50,7 +58,7 @@ async def read(
     alone, where the cube is by model. They equal what the records say at the transaction's snapshot: cells and what
     is not in them yet are read by one statement.
     """
-    cut = pieces(cube, bounds)
+    cut = pieces(grains(cube), bounds)
     if not cut:
         return []
     found = await tx.all(
@@ -58,8 +66,7 @@ async def read(
         cube=cube,
         owner_id=owner_id,
         model_id=model_id,
-        bounds=arrays.texts([*(piece.since.isoformat() for piece in cut), cut[-1].until.isoformat()]),
-        grains=arrays.texts(piece.grain for piece in cut),
+        **cut_params(cut),
         points=arrays.ints(piece.point for piece in cut),
     )
     return [

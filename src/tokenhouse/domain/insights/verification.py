@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from tokenhouse.domain import metering
-from tokenhouse.domain.metering import Difference, Proof
+from tokenhouse.domain.ledger.types import Difference
+from tokenhouse.domain.metering import Proof
 from tokenhouse.infra.database import Database, Query, load_queries
 
 _Q = load_queries(__file__, "invariants.sql")

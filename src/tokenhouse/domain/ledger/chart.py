@@ -8,7 +8,7 @@ balance is the sum of their transfers.
 USD = 0
 """The asset of dollars, counted in nano-dollars."""
 
-_ISSUANCE, _REVENUE, _EXPIRY, _EARNINGS_COST = 1, 2, 3, 4
+_ISSUANCE, _REVENUE, _EXPIRY, _EARNINGS_COST, _IN_PAYOUT, _PAID_OUT = 1, 2, 3, 4, 5, 6
 _PER_ASSET = 16
 
 
@@ -29,3 +29,9 @@ def expiry(asset_id: int) -> int:
 
 EARNINGS_COST = -_EARNINGS_COST
 """Where the dollars come from that earners are owed."""
+
+IN_PAYOUT = -_IN_PAYOUT
+"""Dollars that left an earner's balance for a payout that has not ended."""
+
+PAID_OUT = -_PAID_OUT
+"""Dollars that were sent."""

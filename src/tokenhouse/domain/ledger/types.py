@@ -260,3 +260,12 @@ class ChainProof:
     def holds(self) -> bool:
         """Whether every block fits."""
         return self.fault is None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something of the books that does not hold: what the tables say, and what the records say."""
+
+    subject: str
+    recorded: str
+    derived: str

@@ -12,7 +12,7 @@ from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger import chart
 from tokenhouse.domain.ledger.rules import refuse_other
 from tokenhouse.domain.ledger.types import Command, EntryRow, LegRow
-from tokenhouse.domain.metering import service
+from tokenhouse.domain.metering import service, withdrawals
 from tokenhouse.domain.metering.types import (
     EarnerColumns,
     LotBurned,
@@ -51,7 +51,7 @@ def take_back(
     """Decide what each earner gives back when the credits given back of `amount` rise from `before` to `after`.
 
     Earnings go back in proportion, rounded half-even over all reversals together, so that a charge reversed in parts
-    takes exactly what it takes reversed at once. Nobody is taken below zero.
+    takes exactly what it takes reversed at once. balances: what may be taken from each; nobody is taken below zero.
     """
     result = []
     for earner, nanos in earned.items():
@@ -69,9 +69,12 @@ async def reverse(
     amount: int | None,
     reason: str,
     by: By | None = None,
+    *,
+    maturity_days: int,
 ) -> tuple[dict[str, object], bool]:
     """Give back `amount` credits of a charge (None: all that is left of it): the answer, and whether it is a replay.
 
+    maturity_days: until earnings are payable, and may have been paid out.
     by: whose act it is, for the audit record; None records none.
     NotFound: no such charge of this account. Conflict: already reversed, or more than is left.
     """
@@ -96,7 +99,9 @@ async def reverse(
                 left=rest,
             )
         (wallet,) = found
-        answer = await _reverse(tx, catalog, command, usage_id, use, wallet, before, amount or rest, reason)
+        answer = await _reverse(
+            tx, catalog, command, usage_id, use, wallet, before, amount or rest, reason, maturity_days
+        )
         if by is not None:
             await access.record(tx, by, Act("charge.reverse", "charge", str(usage_id), party.id, after=answer))
         return answer, False
@@ -112,12 +117,13 @@ async def _reverse(
     before: int,
     amount: int,
     reason: str,
+    maturity_days: int,
 ) -> dict[str, object]:
     party, entry = command.party, new_id()
     whole = before + amount == use.amount
     posting = MeteringPosting(party.bucket)
     await _give_credits(tx, posting, entry, usage_id, use, wallet, amount)
-    taken = await _take_earnings(tx, posting, entry, use, before, amount, whole=whole)
+    taken = await _take_earnings(tx, posting, entry, usage_id, use, before, amount, maturity_days, whole=whole)
     at = await ledger.now(tx)
     nanos = sum(one.taken for one in taken)
     lost = sum(one.lost for one in taken)
@@ -187,9 +193,21 @@ async def _give_credits(
 
 
 async def _take_earnings(
-    tx: Tx, posting: MeteringPosting, entry: str, use: Use, before: int, amount: int, *, whole: bool
+    tx: Tx,
+    posting: MeteringPosting,
+    entry: str,
+    usage_id: UUID,
+    use: Use,
+    before: int,
+    amount: int,
+    maturity_days: int,
+    *,
+    whole: bool,
 ) -> list[TakenBack]:
-    """Take earnings back and correct the model's figures. Locks as the charge path does: model, then earners."""
+    """Take earnings back and correct the model's figures. Locks as the charge path does: model, then earners.
+
+    What other uses' reversals may still take stays: else they would pay for a payout that this use's part went into.
+    """
     if use.model_id is None or not use.counted:
         return []
     earners = use.earners or []
@@ -199,6 +217,9 @@ async def _take_earnings(
     accounts = dict(zip(owners, locked.accounts or [], strict=True))
     balances = dict(zip(owners, locked.balances or [], strict=True))
     earned: dict[int, int] = {earner: nanos for earner, nanos in use.earned or ()}  # noqa: C416 - typed pairs
+    for earner in earned:
+        others = await withdrawals.maturing_by_bucket(tx, earner, maturity_days, bucket=posting.bucket, beside=usage_id)
+        balances[earner] = max(0, balances.get(earner, 0) - others.get(posting.bucket, 0))
     taken = take_back(earned, use.amount, before, before + amount, balances)
     by_earner = {one.earner: one.taken for one in taken}
     uses = -1 if whole else 0

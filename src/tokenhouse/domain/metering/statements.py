@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from tokenhouse.domain import earnings
+from tokenhouse.domain import earnings, payouts
 from tokenhouse.infra.database import Tx, load_queries
 
 
@@ -44,11 +44,17 @@ _ACCRUALS = _Q.rows("accruals", Accrual)
 _MATURING = _Q.rows("maturing", int)
 
 
-async def statement(tx: Tx, earner_id: int, maturity_days: int) -> Statement:
-    """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened."""
-    accrued = await earnings.accrued(tx, earner_id)
-    maturing = min(accrued, await tx.one(_MATURING, earner_id=earner_id, days=maturity_days))
-    return Statement(accrued, maturing, accrued - maturing, in_payout=0, paid=0)
+async def statement(tx: Tx, earner_id: int, maturity_days: int, maturing: int | None = None) -> Statement:
+    """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened.
+
+    maturing: what is not yet, where the caller knows it from sums; else the records since then are read.
+    """
+    owed = await earnings.accrued(tx, earner_id)
+    if maturing is None:
+        maturing = await tx.one(_MATURING, earner_id=earner_id, days=maturity_days)
+    maturing = min(owed, maturing)
+    out = await payouts.sums(tx, earner_id)
+    return Statement(owed + out.in_payout + out.paid, maturing, owed - maturing, out.in_payout, out.paid)
 
 
 async def accruals(tx: Tx, earner_id: int, *, before: UUID | None = None, most: int = 100) -> list[Accrual]:

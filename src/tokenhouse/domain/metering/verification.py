@@ -7,19 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
+from tokenhouse.domain import payouts
+from tokenhouse.domain.ledger.types import Difference
 from tokenhouse.infra.database import PLATFORM, Database, Query, Tx, load_queries
 
 MOST_SHOWN = 100
 _SNAPSHOT_TTL_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Something that does not hold: what the tables say, and what the records say."""
-
-    subject: str
-    recorded: str
-    derived: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +53,9 @@ class Proof:
 
 _Q = load_queries(__file__, "invariants.sql")
 _SUMS = _Q.rows("sums", AssetSums)
-INVARIANTS: tuple[Query[Difference], ...] = tuple(
-    _Q.rows(name, Difference) for name in sorted(_Q.names) if name != "sums"
+INVARIANTS: tuple[Query[Difference], ...] = (
+    *(_Q.rows(name, Difference) for name in sorted(_Q.names) if name != "sums"),
+    *payouts.INVARIANTS,
 )
 
 

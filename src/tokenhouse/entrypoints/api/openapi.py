@@ -13,6 +13,7 @@ from tokenhouse import __version__
 from tokenhouse.entrypoints.api.examples import EXAMPLES, page_of
 from tokenhouse.entrypoints.api.reference import CompatProblem, Problem, refusals
 from tokenhouse.entrypoints.api.v1.batch import BatchBody
+from tokenhouse.entrypoints.api.v1.payouts import PayoutsBulkBody
 
 _TAGS = [
     ("Accounts", "Users and organizations, and the plans that they are on."),
@@ -20,10 +21,12 @@ _TAGS = [
     ("Charges", "Credits taken for what was used, with a receipt for each."),
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
+    ("Reviews", "What those who used a model say of it."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
     ("History", "One log of what moved an account's credits and dollars."),
     ("Exports", "The same as files: CSV, XLSX and Parquet."),
     ("Forecasts", "What is likely to come: estimates."),
+    ("Payouts", "Earnings on their way out: asked for, approved, sent; how and when an account is paid."),
     ("Access", "Keys, sessions, the members of organizations, and invitations."),
     ("Privacy", "What is kept of a person: giving it out, and taking the person out of it."),
     ("Audit", "Who did what: every administrative and security act, as it was recorded."),
@@ -70,12 +73,20 @@ _USER = {
 }
 _KEYED = {
     "charges_create", "charges_reverse", "holds_create", "holds_capture", "holds_void", "grants_create",
-    "models_purchase",
+    "models_purchase", "models_refund", "payouts_create", "payouts_approve", "payouts_complete", "payouts_fail",
+    "payouts_cancel",
 }  # fmt: skip
-_KEY_HONOURED = {"compat_deduct_token", "compat_track_model_usage", "compat_check_balance", "compat_purchase_model"}
+_KEY_HONOURED = {
+    "payouts_bulk",
+    "compat_deduct_token",
+    "compat_track_model_usage",
+    "compat_check_balance",
+    "compat_purchase_model",
+}
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model", "invitations_accept",
+    "compat_models", "compat_purchase_model", "invitations_accept", "models_list",
+    "model_reviews_put", "model_reviews_remove",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 
@@ -107,7 +118,12 @@ def schema(app: FastAPI) -> dict[str, Any]:
     components = made.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     _, extra = models_json_schema(
-        [(Problem, "serialization"), (CompatProblem, "serialization"), (BatchBody, "validation")],
+        [
+            (Problem, "serialization"),
+            (CompatProblem, "serialization"),
+            (BatchBody, "validation"),
+            (PayoutsBulkBody, "validation"),
+        ],
         ref_template="#/components/schemas/{model}",
     )
     for name, one in extra.get("$defs", {}).items():

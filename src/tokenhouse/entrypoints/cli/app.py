@@ -14,6 +14,7 @@ from tokenhouse.entrypoints.cli import (
     doctor,
     imports,
     migrate,
+    models,
     people,
     reseal,
     rollups,
@@ -45,6 +46,7 @@ accounts.keys.command("reseal")(reseal.reseal)
 app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
+app.add_typer(models.models, name="models")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
 app.add_typer(rollups.rollups, name="rollups")
 app.add_typer(config.config, name="config")

@@ -7,8 +7,12 @@ from tokenhouse.entrypoints.cli.output import say, table
 if TYPE_CHECKING:
     from tokenhouse.infra.database import Resealed, SealedColumn
 
-COLUMNS: tuple["SealedColumn", ...] = ()
-"""Every column of sealed values; the package that keeps it offers it."""
+
+def columns() -> "tuple[SealedColumn, ...]":
+    """Give every column of sealed values; the package that keeps it offers it."""
+    from tokenhouse.domain import payouts
+
+    return (payouts.SEALED,)
 
 
 def reseal() -> None:
@@ -37,7 +41,9 @@ async def _reseal() -> "dict[str, Resealed]":
 
     async with opened(connections=2) as session:
         sealer = Sealer(seal_keys(session.settings))
-        done = {f"{column.table}.{column.column}": await reseal(session.database, sealer, column) for column in COLUMNS}
+        done = {
+            f"{column.table}.{column.column}": await reseal(session.database, sealer, column) for column in columns()
+        }
         if done:
             async with session.database.transaction(PLATFORM) as tx:
                 await access.record(tx, By("cli"), Act("seal.rotate", "seal", "columns"))

@@ -13,7 +13,8 @@ from tokenhouse.infra.database import Database
 from tokenhouse.infra.database.boot import prepare
 from tokenhouse.infra.database.exclusive import exclusive
 from tokenhouse.infra.kernel.errors import Unavailable
-from tokenhouse.settings import Settings
+from tokenhouse.infra.kernel.sealing import Sealer
+from tokenhouse.settings import Settings, seal_keys
 
 log = structlog.get_logger("tokenhouse.jobs")
 
@@ -38,6 +39,8 @@ async def run(settings: Settings) -> None:
                 ended.is_set,
                 mail=alerts.outlet_of("mail", settings.channels),
                 exports=settings.exports_folder,
+                payouts=settings.payout_terms,
+                sealer=lambda: Sealer(seal_keys(settings)),
             )
             log.info("jobs begin", tasks=[task.name for task in TASKS])
             async with asyncio.TaskGroup() as group:

@@ -5,7 +5,7 @@ is done next time. A new task is a function here and a line in TASKS.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -13,8 +13,10 @@ import structlog
 from tokenhouse.domain import access, alerts, insights, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
-from tokenhouse.entrypoints.jobs import exports_tasks, forecasts_tasks
+from tokenhouse.domain.payouts.types import Setup, Terms
+from tokenhouse.entrypoints.jobs import exports_tasks, forecasts_tasks, payouts_tasks
 from tokenhouse.infra.database import PLATFORM, Actor, Database
+from tokenhouse.infra.kernel.sealing import Sealer
 
 log = structlog.get_logger("tokenhouse.jobs")
 
@@ -26,13 +28,18 @@ _TELLER = Actor((0,), teller=True)
 class Context:
     """What tasks work with. ended: whether the process is to stop; a task then leaves the rest for next time.
 
-    mail: what delivers it; None: nothing is set up, it waits. exports: where their files lie; None: none are made.
+    mail: what delivers it; None: nothing is set up, it waits. payouts: what holds for them; methods: what is set up of
+    those that send by themselves; sealer: gives what opens payees' details, None where no keys are set.
+    exports: where their files lie; None: none are made.
     """
 
     database: Database
     ended: Callable[[], bool]
     mail: Outlet | None = None
     exports: Path | None = None
+    payouts: Terms = field(default_factory=Terms)
+    methods: Setup = field(default_factory=Setup)
+    sealer: Callable[[], Sealer] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +127,14 @@ async def notice_waiting_mail(context: Context) -> int:
     return 0
 
 
+async def sweep_mail(context: Context) -> int:
+    """Delete the letters that were sent a month ago; give up those that wait for a week."""
+    async with context.database.transaction(PLATFORM) as tx:
+        return await alerts.sweep_mail(tx)
+
+
 async def forget_sessions(context: Context) -> int:
-    """Delete the sessions that ended a month ago, and mailed links that nobody can use."""
+    """Delete the sessions that ended a month ago, and mailed links and invitations that nobody can use."""
     async with context.database.transaction(PLATFORM) as tx:
         return await access.forget_sessions(tx)
 
@@ -150,7 +163,10 @@ TASKS = (
     Task("roll figures", 2, roll_figures),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
+    Task("sweep mail", 3600, sweep_mail),
     Task("forget sessions", 3600, forget_sessions),
+    Task("request due payouts", 600, payouts_tasks.request_due_payouts),
+    Task("send payouts", 20, payouts_tasks.send_payouts),
     Task("sweep rate windows", 60, sweep_rate_windows),
     Task("make exports", 1, exports_tasks.make_exports),
     Task("sweep exports", 600, exports_tasks.sweep_exports),

@@ -279,6 +279,7 @@ async def charges_reverse(call: TheCall, charge_id: str, body: ReverseBody) -> R
     command = call.command(identity, call.body, f"{CHARGES}/{row.id}/reverse")
     catalog = (await call.runtime.commit.rates()).catalog
     told, replayed = await metering.reverse(
-        call.runtime.database, catalog, command, row.id, body.amount, body.reason, call.by()
-    )
+        call.runtime.database, catalog, command, row.id, body.amount, body.reason, call.by(),
+        maturity_days=call.runtime.maturity_days,
+    )  # fmt: skip
     return replayable(told, 201, replayed=replayed)

@@ -13,6 +13,7 @@ from tokenhouse.entrypoints.cli.output import Json, give_json, say
 if TYPE_CHECKING:
     from datetime import date
 
+    from tokenhouse.domain.payouts.types import Terms
     from tokenhouse.entrypoints.cli.demo.loader import Loaded
     from tokenhouse.infra.database import Database
 
@@ -69,10 +70,10 @@ async def _demo(seed: int, end: "date | None") -> "Loaded":
         if not version:
             await startup.apply_catalog(settings, session.booted)
         password = settings.demo_password.get_secret_value() if settings.demo_password else None
-        return await _load(session.database, seed, end, password)
+        return await _load(session.database, seed, settings.payout_terms, end, password)
 
 
-async def _load(database: "Database", seed: int, end: "date | None", password: str | None) -> "Loaded":
+async def _load(database: "Database", seed: int, terms: "Terms", end: "date | None", password: str | None) -> "Loaded":
     """Load it when nobody else does: a second run waits for the first."""
     from tokenhouse.entrypoints.cli.demo.doors import open_doors
     from tokenhouse.entrypoints.cli.demo.loader import Loader
@@ -82,7 +83,7 @@ async def _load(database: "Database", seed: int, end: "date | None", password: s
         async with exclusive(database, "demo") as mine:
             if mine:
                 with _progress() as tell:
-                    loader = Loader(database, seed, tell)
+                    loader = Loader(database, seed, terms, tell)
                     await loader.people()
                     made_up = await open_doors(database, password)
                     if made_up is not None:  # told at once: loading may be killed

@@ -16,9 +16,11 @@ from tokenhouse.domain.access.types import Account, Role
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Command, Party
 from tokenhouse.domain.metering.types import AnyOrder, Done, HoldOrder, Order
+from tokenhouse.domain.payouts.types import Terms
 from tokenhouse.domain.wallets.types import NewGrant
 from tokenhouse.entrypoints.cli.demo import cast as roles
 from tokenhouse.entrypoints.cli.demo.days import Use, days_until, months_of, uses_of
+from tokenhouse.entrypoints.cli.demo.payouts import pay_out
 from tokenhouse.infra.database import PLATFORM, Actor, Database, Tx
 from tokenhouse.infra.kernel import strict_json
 from tokenhouse.infra.kernel.errors import Conflict, IdempotencyMismatch, TokenhouseError, Unavailable
@@ -46,10 +48,11 @@ class Loaded:
 class Loader:
     """Loads the demo into a database, once for one seed."""
 
-    def __init__(self, database: Database, seed: int, tell: Callable[[str, int, int], None]) -> None:
-        """`tell` is called with what is done, how much of it, and how much there is."""
+    def __init__(self, database: Database, seed: int, terms: Terms, tell: Callable[[str, int, int], None]) -> None:
+        """`tell` is called with what is done, how much of it, and how much there is. terms: of payouts."""
         self._database = database
         self._seed = seed
+        self._terms = terms
         self._tell = tell
         self._catalog: Catalog
         self._accounts: dict[str, Account] = {}
@@ -75,6 +78,7 @@ class Loader:
         for bucket in sorted(by_bucket):
             await self._uses(commit, by_bucket[bucket], loaded, len(uses))
         await commit.close()
+        await pay_out(self._database, self._accounts, self._terms, self._prefix)
         return loaded
 
     # ---- who and what ------------------------------------------------------------------------------
@@ -234,7 +238,14 @@ class Loader:
             )
             try:
                 await metering.reverse(
-                    self._database, self._catalog, command, UUID(outcome.id), None, body["reason"], _BY
+                    self._database,
+                    self._catalog,
+                    command,
+                    UUID(outcome.id),
+                    None,
+                    body["reason"],
+                    _BY,
+                    maturity_days=self._terms.maturity_days,
                 )
             except Conflict:
                 continue  # somebody tried it by hand

@@ -195,6 +195,38 @@ begin
   select array_agg(l.owner_id), array_agg(l.id), array_agg(l.balance) into owners, accounts, balances from locked l;
 end $$;
 
+-- Locks what an earner is owed, bucket by bucket in their order, and tells it by column.
+create or replace function ledger.lock_earnings(
+  p_owner bigint, out buckets smallint[], out accounts bigint[], out balances bigint[]
+)
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array[p_owner]);
+  with locked as materialized (
+    select a.bucket, a.id, a.balance
+    from ledger.account a
+    where a.bucket in (select generate_series(0, d.buckets - 1)::smallint from access.deployment d)
+      and a.owner_id = p_owner and a.asset_id = 0 and a.role = 'earnings'
+    order by a.bucket
+    for no key update of a
+  )
+  select array_agg(l.bucket), array_agg(l.id), array_agg(l.balance) into buckets, accounts, balances from locked l;
+end $$;
+
+-- Writes what moves to or from earners but for no use: their accounts are locked. Raises TH403 unless the token may post
+-- for every account that is named, as the one whose command it is or whose dollars move.
+create or replace function ledger.post_earnings(
+  p_bucket smallint, p_at timestamptz, p_entries ledger.entry[], p_transfers ledger.transfer[], p_earner bigint[],
+  p_nanos bigint[]
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_teller_of(array(select e.account_id from unnest(p_entries) e)
+                                   || array(select t.owner_id from unnest(p_transfers) t) || p_earner);
+  perform ledger.write(p_bucket, p_at, p_entries, p_transfers, '{}', '{}', '{}', '{}', '{}');
+  perform ledger.write_earners(p_bucket, p_earner, p_nanos);
+end $$;
+
 -- Lets time find a wallet at this moment, if not sooner.
 create or replace function ledger.bring_forward(p_bucket smallint, p_owner bigint, p_asset smallint, p_at timestamptz)
 returns void

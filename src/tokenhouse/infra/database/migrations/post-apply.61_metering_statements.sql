@@ -58,6 +58,31 @@ begin
   );
 end $$;
 
+-- The same bucket by bucket, for buckets where there is some, with one charge left out (null: none): what of an earner's
+-- balance others' uses may still take back.
+create or replace function metering.maturing_by_bucket(p_earner bigint, p_days integer, p_bucket smallint, p_beside uuid)
+returns table (bucket smallint, nanos bigint)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_since timestamptz := clock_timestamp() - make_interval(days => p_days);
+  v_first uuid := (lpad(to_hex(((extract(epoch from v_since) - 86400) * 1000)::bigint), 12, '0')
+                   || repeat('0', 20))::uuid;
+begin
+  perform access.teller_scope();
+  return query
+  select t.bucket, sum(case when t.credit_id > 0 then t.amount else -t.amount end)::bigint
+  from access.deployment d
+  cross join generate_series(0, d.buckets - 1) b (bucket)
+  join ledger.transfer t
+    on t.bucket = b.bucket and t.owner_id = p_earner and t.asset_id = 0 and t.kind in ('earning', 'reversal')
+       and t.entry_id >= v_first
+  left join metering.reversal r on t.kind = 'reversal' and r.bucket = t.bucket and r.id = t.entry_id
+  join metering.usage u on u.bucket = t.bucket and u.id = coalesce(r.usage_id, t.entry_id)
+  where u.occurred_at > v_since and u.id is distinct from p_beside and b.bucket = coalesce(p_bucket, b.bucket)
+  group by t.bucket
+  order by t.bucket;
+end $$;
+
 -- The uses by others that count for the accounts of this token, but not those that it paid for itself, with what it
 -- earned by each: what is left of them after reversals. The platform's token sees the usage itself and gets none here.
 -- Most uses have one earner, who got all of it: only for the others are the transfers looked at.

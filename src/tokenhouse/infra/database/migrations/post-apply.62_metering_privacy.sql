@@ -17,6 +17,8 @@ begin
   perform ledger.erase_texts(v_bucket, p_account, v_label, p_opaque);
   perform wallets.erase_texts(v_bucket, p_account);
   perform market.raise_versions_of(p_account);
+  perform payouts.erase_texts(v_bucket, p_account);
+  perform market.erase_texts(p_account);
   with erased as (
     update metering.reversal r set reason = ''
     where (r.bucket = v_bucket and r.account_id = p_account)

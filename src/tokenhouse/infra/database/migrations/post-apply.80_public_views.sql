@@ -7,15 +7,17 @@
 create or replace view public.models with (security_invoker = true) as
 select m.external_id as id, m.name, m.category, m.description, m.features, (p.pricing ->> 'call')::numeric as token_cost,
        m.price_credits as price, m.premium as is_premium, m.active as is_active, m.monetized as monetization_enabled,
-       (select c.external_id from market.character c where c.model_id = m.id order by c.id limit 1) as character_id,
+       (select c.external_id from market.character c where c.model_id = m.id and c.archived_at is null order by c.id limit 1)
+         as character_id,
        i.external_id as creator_id, p.pricing, m.ownership, m.upstream_model, m.provider, m.archived_at, m.created_at,
-       m.updated_at
+       m.updated_at, m.image_url as image
 from market.model m
 join market.pricing p on p.model_id = m.id and p.version = m.pricing_version
 left join access.identity i on i.account_id = m.creator_id;
 
 create or replace view public.characters with (security_invoker = true) as
-select c.external_id as id, c.name, c.image_url as image, m.external_id as model_id, c.created_at
+select c.external_id as id, c.name, c.image_url as image, m.external_id as model_id, c.created_at,
+       c.archived_at
 from market.character c
 join market.model m on m.id = c.model_id;
 
@@ -86,12 +88,17 @@ from (
 ) u
 group by u.model_id, u.date;
 
--- Money sent to creators: none yet, for there are no payouts.
+-- Money sent to creators. What is on its way counts as pending.
 create or replace view public.earnings_transactions with (security_invoker = true) as
-select null::uuid as id, null::text as creator_id, null::text as model_id, null::text as transaction_type,
-       null::numeric as amount, null::text as status, null::text as description, null::jsonb as metadata,
-       null::timestamptz as processed_at, null::timestamptz as created_at, null::timestamptz as updated_at
-where false;
+select p.id, i.external_id as creator_id, null::text as model_id, 'payout' as transaction_type,
+       p.amount * 0.000000001 as amount,
+       case when p.state in ('processing', 'unknown') then 'pending' else p.state::text end as status,
+       coalesce(p.reason, 'Payout by ' || p.method) as description,
+       jsonb_strip_nulls(jsonb_build_object('method', p.method, 'reference', p.reference)) as metadata,
+       p.ended_at as processed_at, p.requested_at as created_at,
+       coalesce(p.ended_at, p.looked_at, p.requested_at) as updated_at
+from payouts.payout p
+left join access.identity i on i.account_id = p.account_id;
 
 -- Every movement of a balance: amount is below zero where credits left it, so that amounts sum to the balance.
 create or replace view public.token_transactions with (security_invoker = true) as

@@ -85,6 +85,7 @@ language sql stable as $$
            select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)::bigint
            from ledger.transfer t
            where t.bucket = p.bucket and t.entry_id = p.id and t.asset_id = 0 and t.owner_id = e.id
+             and t.kind in ('earning', 'reversal')
          ) end
   from metering.parts() p
   cross join unnest(p.earners) e (id)
@@ -215,6 +216,7 @@ language sql stable as $$
            select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)::bigint
            from ledger.transfer t
            where t.bucket = x.bucket and t.entry_id = x.id and t.asset_id = 0 and t.owner_id = p_owner
+             and t.kind in ('earning', 'reversal')
          ) end,
          0::bigint, 0::bigint, 0::bigint
   from metering.parts() x
@@ -234,6 +236,59 @@ language sql stable as $$
     and (p_model is null or x.model_id = p_model)
 $$;
 
+-- The rows of a cube in pieces of time, cells and what is not in them: v_whole names the pieces that cells are read for,
+-- v_raw those that lie within a quarter and are read from the records. It becomes part of the statement that asks.
+create or replace function insights.rows_of(
+  p_cube text, p_owner bigint, p_model bigint, p_bounds timestamptz[], p_grain text[], p_mark bigint,
+  p_whole integer[], p_raw integer[]
+) returns table (
+  piece integer, at timestamptz, owner_id bigint, model_id bigint, asset_id smallint, operation text, usage_type text,
+  user_label text, uses bigint, credits numeric, counted bigint, counted_credits numeric, nanos numeric,
+  cost_nanos numeric, allowance numeric, top_up numeric
+)
+language sql stable as $$
+  select w.i, c.at, c.owner_id, c.model_id, c.asset_id, c.operation, c.usage_type, c.user_label, c.uses, c.credits,
+         c.counted, c.counted_credits, c.nanos, c.cost_nanos, c.allowance, c.top_up
+  from access.deployment d
+  cross join generate_series(0, d.buckets - 1) b (bucket)
+  cross join unnest(p_whole) w (i)
+  join insights.cell c
+    on c.bucket = b.bucket and c.cube = p_cube and (p_owner is null or c.owner_id = p_owner)
+       and c.grain = p_grain[w.i] and c.at >= p_bounds[w.i] and c.at < p_bounds[w.i + 1]
+       and (p_model is null or c.model_id = p_model)
+  union all
+  select width_bucket(x.at, p_bounds), x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type,
+         x.user_label, x.uses, x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+  from insights.records(p_cube, p_owner, p_model, p_mark, 9223372036854775807, p_bounds[1],
+                        p_bounds[cardinality(p_bounds)]) x
+  union all
+  select r.i, x.at, x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses, x.credits,
+         x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
+  from unnest(p_raw) r (i)
+  cross join lateral insights.records(p_cube, p_owner, p_model, 0, p_mark, p_bounds[r.i], p_bounds[r.i + 1]) x
+$$;
+
+-- Which pieces are read from cells and which from the records. Where the cells count nothing, all is after the mark.
+create or replace function insights.pieces(
+  p_grain text[], p_mark bigint, out whole integer[], out raw integer[]
+)
+language sql immutable as $$
+  select array_agg(i) filter (where p_grain[i] <> 'raw' and p_mark > 0),
+         array_agg(i) filter (where p_grain[i] = 'raw')
+  from generate_subscripts(p_grain, 1) i
+$$;
+
+-- Who may ask for a cube of an owner.
+create or replace function insights.require(p_cube text, p_owner bigint) returns void
+language plpgsql stable as $$
+begin
+  if p_cube like 'platform%' or p_owner is null then
+    perform access.require_platform();
+  else
+    perform access.require_accounts(array[p_owner]);
+  end if;
+end $$;
+
 -- The figures of a cube: of one owner (null, of payers: of each), of one model where one is named. p_bounds cuts time
 -- into pieces, ascending; p_grain says of each whether it is a stretch of whole quarters, hours, days or months or, as
 -- `raw`, part of a quarter; p_point, to which point of the answer it adds. What the cells do not hold yet is read from
@@ -246,46 +301,19 @@ create or replace function insights.read(
   allowance numeric, top_up numeric
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set plan_cache_mode = force_custom_plan as $$
+set enable_seqscan = off set plan_cache_mode = force_custom_plan set jit = off as $$
 declare
   v_mark bigint := insights.mark();
   v_whole integer[];
   v_raw integer[];
 begin
-  if p_cube like 'platform%' or p_owner is null then
-    perform access.require_platform();
-  else
-    perform access.require_accounts(array[p_owner]);
-  end if;
-  -- Where the cells count nothing, all is in the records after the mark.
-  select array_agg(i) filter (where p_grain[i] <> 'raw' and v_mark > 0), array_agg(i) filter (where p_grain[i] = 'raw')
-  into v_whole, v_raw from generate_subscripts(p_grain, 1) i;
+  perform insights.require(p_cube, p_owner);
+  select p.whole, p.raw into v_whole, v_raw from insights.pieces(p_grain, v_mark) p;
   return query
-  with rows as (
-    select p_point[w.i] as point, c.owner_id, c.model_id, c.asset_id, c.operation, c.usage_type, c.user_label, c.uses,
-           c.credits, c.counted, c.counted_credits, c.nanos, c.cost_nanos, c.allowance, c.top_up
-    from access.deployment d
-    cross join generate_series(0, d.buckets - 1) b (bucket)
-    cross join unnest(v_whole) w (i)
-    join insights.cell c
-      on c.bucket = b.bucket and c.cube = p_cube and (p_owner is null or c.owner_id = p_owner)
-         and c.grain = p_grain[w.i] and c.at >= p_bounds[w.i] and c.at < p_bounds[w.i + 1]
-         and (p_model is null or c.model_id = p_model)
-    union all
-    select p_point[width_bucket(x.at, p_bounds)], x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type,
-           x.user_label, x.uses, x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
-    from insights.records(p_cube, p_owner, p_model, v_mark, 9223372036854775807, p_bounds[1],
-                          p_bounds[cardinality(p_bounds)]) x
-    union all
-    select p_point[r.i], x.owner_id, x.model_id, x.asset_id, x.operation, x.usage_type, x.user_label, x.uses,
-           x.credits, x.counted, x.counted_credits, x.nanos, x.cost_nanos, x.allowance, x.top_up
-    from unnest(v_raw) r (i)
-    cross join lateral insights.records(p_cube, p_owner, p_model, 0, v_mark, p_bounds[r.i], p_bounds[r.i + 1]) x
-  )
-  select s.point, s.owner_id, s.model_id, s.asset_id::integer, s.operation, s.usage_type, s.user_label,
+  select p_point[s.piece], s.owner_id, s.model_id, s.asset_id::integer, s.operation, s.usage_type, s.user_label,
          sum(s.uses)::bigint, sum(s.credits), sum(s.counted)::bigint, sum(s.counted_credits), sum(s.nanos),
          sum(s.cost_nanos), sum(s.allowance), sum(s.top_up)
-  from rows s
+  from insights.rows_of(p_cube, p_owner, p_model, p_bounds, p_grain, v_mark, v_whole, v_raw) s
   group by 1, 2, 3, 4, 5, 6, 7;
 end $$;
 
