@@ -20,10 +20,10 @@ _SHOWN = 4
 
 
 def payee(given: Mapping[str, str]) -> Payee:
-    """Take `name` and `iban` (and `bic`, where the bank asks for it), or `account_number` and `routing_number`."""
-    unknown = sorted(given.keys() - {"name", *_READ})
-    if unknown:
-        raise ValidationFailed.of(f"details.{unknown[0]}", f"is not known; a bank takes name, {', '.join(_READ)}")
+    """Take `name` and `iban` (and `bic`, where the bank asks for it), or `account_number` and `routing_number`.
+
+    Of what else is given nothing is kept.
+    """
     name = given.get("name", "").strip()
     if not latin(name, _NAME_LENGTH):
         raise ValidationFailed.of("details.name", "say whose account it is, in Latin letters, as the bank knows it")
