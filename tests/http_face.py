@@ -17,6 +17,7 @@ import httpx2
 import jsonschema_rs
 import uvicorn
 
+from tokenhouse.entrypoints.cli.wire import Wire
 from tokenhouse.main import create_app
 from tokenhouse.settings import load_settings
 
@@ -56,7 +57,7 @@ async def serving(booted: Booted, *, fast: bool = True, **settings: object) -> A
             lifespan="on",
             log_config=None,
             access_log=False,
-            http="httptools",
+            http=Wire,
             loop="none",
             proxy_headers=False,
             server_header=False,

@@ -138,6 +138,7 @@ fixed("compat_check_balance", "POST", "/api/v1/tokens/check-balance",
       {"action": "deduct", "organizationId": "{who}", "feature": "chat"})  # fmt: skip
 fixed("compat_token_stats", "GET", "/api/v1/tokens/stats?organizationId={who}")
 fixed("compat_models", "GET", "/api/models", named=True)
+fixed("compat_creator_analytics", "GET", "/api/creator-analytics", named=True)
 fixed("accounts_create", "POST", "/v1/accounts", {"kind": "user", "name": "x"})
 fixed("accounts_list", "GET", "/v1/accounts?limit=1")
 fixed("audit_list", "GET", "/v1/audit?limit=1")
@@ -149,6 +150,9 @@ fixed("charges_create", "POST", "/v1/charges", {"account_id": "{who}", "amount":
 fixed("charges_list", "GET", "/v1/charges?account_id={who}")
 fixed("check", "POST", "/v1/check", {"account_id": "{who}", "amount": 1})
 fixed("earnings_get", "GET", "/v1/earnings?account_id={who}")
+fixed("analytics_creator", "GET", "/v1/analytics/creator?account_id={who}")
+fixed("analytics_creator_peak_hours", "GET", "/v1/analytics/creator/peak-hours?account_id={who}")
+fixed("analytics_creator_retention", "GET", "/v1/analytics/creator/retention?account_id={who}")
 fixed("holds_create", "POST", "/v1/holds", {"account_id": "{who}", "amount": 1})
 fixed("wallets_list", "GET", "/v1/accounts/{who}/wallets")
 fixed("grants_create", "POST", "/v1/accounts/{who}/grants", {"credit_type": "general", "amount": 1, "source": "gift"})
@@ -280,53 +284,6 @@ async def _accept(world: World, who: str) -> Try:
     org = await world.client.account("club", "organization")
     made = await world.client.must(f"/v1/accounts/{org}/invitations", {"email": email, "role": "member"})
     return Try("POST", "/v1/invitations/accept", {"token": made["link"].rpartition("/")[2]}, ann)
-
-
-@tries("models_get")
-async def _model_get(world: World, who: str) -> Try:
-    return Try("GET", f"/v1/models/{await world.client.model()}")
-
-
-@tries("models_update")
-async def _model_update(world: World, who: str) -> Try:
-    """Even who owns and made it does not set its price."""
-    maker = who if who == world.names["ann"] else None
-    model = await world.client.model(owner=maker, **({"creator_id": maker} if maker else {}))
-    return Try("PATCH", f"/v1/models/{model}", {"price_credits": 3})
-
-
-@tries("models_remove")
-async def _model_remove(world: World, who: str) -> Try:
-    return Try("DELETE", f"/v1/models/{await world.client.model()}")
-
-
-@tries("models_purchase")
-async def _purchase(world: World, who: str) -> Try:
-    model = await world.client.model(price_credits=1)
-    return Try("POST", f"/v1/models/{model}/purchase", {}, who)
-
-
-@tries("compat_purchase_model")
-async def _compat_purchase(world: World, who: str) -> Try:
-    model = await world.client.model(price_credits=1)
-    return Try("POST", "/api/purchase-model", {"modelId": model}, who)
-
-
-@tries("compat_track_model_usage")
-async def _track(world: World, who: str) -> Try:
-    body = {"modelId": await world.client.model(), "tokensConsumed": 1, "usageType": "chat"}
-    return Try("POST", "/api/track-model-usage", body, who)
-
-
-@tries("characters_create")
-async def _character(world: World, who: str) -> Try:
-    return Try("POST", "/v1/characters", {"name": "x", "model_id": await world.client.model()})
-
-
-@tries("characters_get")
-async def _character_get(world: World, who: str) -> Try:
-    made = await world.client.must("/v1/characters", {"name": "x", "model_id": await world.client.model()})
-    return Try("GET", f"/v1/characters/{made['id']}")
 
 
 fixed("sessions_list", "GET", "/v1/sessions", named=True)

@@ -86,7 +86,9 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         cookie=cookie.name.encode(),
         limits=Limits(
             storage_of(settings.rate_limit_storage.get_secret_value(), database),
+            uncounted=metrics.uncounted.inc,
             per_minute=settings.rate_limit_per_minute,
+            account_per_minute=settings.rate_limit_account_per_minute,
             address_per_minute=settings.rate_limit_address_per_minute,
             named_user_per_minute=settings.rate_limit_named_user_per_minute,
         ),
@@ -98,6 +100,8 @@ def create_app(settings: Settings, booted: Booted) -> Gate:
         payouts=settings.payout_terms,
         bank=settings.payout_bank,
         sealer=_sealer(settings),
+        creator_models=settings.creator_models == "approval",
+        moderated_reviews=settings.reviews == "moderated",
         live=settings.production,
         ready=_ready(database, booted),
         metrics_public=settings.metrics_public,
@@ -220,9 +224,16 @@ async def _watch(runtime: Runtime) -> None:
 
 def _telemetry(settings: Settings) -> dict[str, Any]:
     """Configure the framework's own tracing: off, unless the settings say where traces go."""
+    off = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
     if settings.otel_endpoint is None:
-        return {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+        return off
+    try:
+        from tokenhouse.infra.telemetry import traces  # noqa: PLC0415 - an extra; nobody else need load it
+    except ImportError:
+        _log.warning("traces go nowhere: their packages are not installed; install tokenhouse[otel]")
+        return off
     # The exporters read the environment; the setting may come from tokenhouse.toml.
     os.environ.setdefault("OTEL_EXPORTER_OTLP_ENDPOINT", settings.otel_endpoint)  # noqa: TID251 - see above
     os.environ.setdefault("OTEL_SERVICE_NAME", "tokenhouse")  # noqa: TID251 - the same
-    return {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
+    options = {"tracing": True, "metrics": True, "logs": False, "auto_configure": True}
+    return options | {"tracer_provider": traces.provider()}

@@ -121,6 +121,10 @@ class Settings(BaseSettings, PayoutSettings):
     """Whether a payout must be approved, by somebody else than who requested it, before it is sent."""
     payout_minimum_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=9)] = Decimal(0)
     """The least that is paid out at once."""
+    creator_models: Literal["off", "approval"] = "off"
+    """Whether users may submit models of their own, which an admin then approves."""
+    reviews: Literal["open", "moderated"] = "open"
+    """Whether reviews of models are published at once, or wait for a moderator."""
     hold_ttl_seconds: Annotated[int, Field(ge=1, le=604_800)] = 900
     """How long a hold lives that names no time of its own."""
     upload_max_bytes: Count = 25 * 1024 * 1024
@@ -136,8 +140,8 @@ class Settings(BaseSettings, PayoutSettings):
     """Whether anybody may make an account at /signup; unless set: in development only."""
     public_url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+$")] | None = None
     """Where people reach the pages, such as https://billing.example.com: links in mails begin with it."""
-    session_idle_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 86_400
-    """How long a session lives that is not used."""
+    session_idle_seconds: Annotated[int, Field(ge=300, le=31_536_000)] = 86_400
+    """How long a session lives that is not used; its use is noted within some 80 seconds."""
     session_max_seconds: Annotated[int, Field(ge=60, le=31_536_000)] = 1_209_600
     """How long a session lives at all."""
 
@@ -147,6 +151,8 @@ class Settings(BaseSettings, PayoutSettings):
     rate_limit_per_minute: Limit = 0
     """Requests a minute of one account's key or session; 0: no limit. A key may have a limit of its own, and platform
     keys have none but their own."""
+    rate_limit_account_per_minute: Limit = 0
+    """Requests a minute of all keys and sessions of one account together; 0: no limit."""
     rate_limit_address_per_minute: Limit = 0
     """Requests a minute without valid credentials from one address (of IPv6: one /64); 0: no limit."""
     rate_limit_named_user_per_minute: Limit = 0

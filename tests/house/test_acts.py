@@ -41,9 +41,18 @@ RECORDED = {
     "models_create": "model.create",
     "models_update": "model.update",
     "models_remove": "model.remove",
+    "models_approve": "model.approve",
+    "models_bulk": "model.update",
+    "models_refund": "model.refund",
+    "models_reject": "model.reject",
+    "models_transfer": "model.transfer",
     "characters_create": "character.create",
+    "characters_update": "character.update",
+    "characters_remove": "character.remove",
+    "model_reviews_moderate": "review.moderate",
 }
 _LEDGER = "the ledger's entry is its record, and the chain covers it"
+_AUTHORS = "its author's own word, which says itself whose it is and since when; moderating it is recorded"
 # operation_id: why it records no act
 UNRECORDED = {
     "charges_create": _LEDGER,
@@ -57,6 +66,8 @@ UNRECORDED = {
     "compat_track_model_usage": _LEDGER,
     "compat_purchase_model": _LEDGER,
     "check": "it changes nothing",
+    "model_reviews_put": _AUTHORS,
+    "model_reviews_remove": _AUTHORS,
 }
 
 

@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 import rows_batches
+import rows_insights
+import rows_market
 import rows_payouts
 from doors import ANY_TELLER, EITHER, OFFERED, OWNERS, PLATFORM_DOORS, PLATFORMS, READERS, TELLER_DOORS
 from economy import Economy, party, source, tenant
@@ -77,7 +79,9 @@ async def two(db, admin):
         await economy.reverse(people[payer], done.id, 2)
     await rows_payouts.fill(economy, people, admin)
     await rows_batches.fill(economy, people, admin)
+    await rows_market.fill(economy, people, admin)
     await ledger.close_block(db, margin_seconds=0)
+    await rows_insights.fill(economy, people, admin)
     yield economy, people | {"stranger": await economy.account("stranger", "organization")}
     await economy.till.close()
 
@@ -294,10 +298,13 @@ async def test_what_readers_tell(two, admin, booted, role):
         "metering.shares_of": (f"select metering.shares_of({bucket}::smallint, '{use}')", False),
         "metering.earned_by": (f"select metering.earned_by({bucket}::smallint, '{use}')", True),
         "metering.accruals_of": (f"select * from metering.accruals_of({b.id}, null, 10)", False),
+        "market.read_reviews": (f"select * from market.read_reviews(null, {b.id}, 'pending', null, null, 9)", False),
         "metering.maturing_of": (f"select metering.maturing_of({b.id}, 14)", False),
         "metering.month_of": (f"select * from metering.month_of({b.id}, 'yesterday', 'tomorrow', 'UTC')", False),
+        **{name: (text.format(b.id), False) for name, text in rows_insights.READERS.items()},
     }
-    assert set(statements) | {"access.scope", "metering.uses_earned"} == READERS
+    # Models are offered to all: which of them a search finds is no secret.
+    assert set(statements) | {"access.scope", "market.search", "metering.uses_earned"} == READERS
 
     def told(token, statement):
         try:

@@ -10,7 +10,7 @@ from economy import Economy, party, teller, tenant
 from tokenhouse.domain import market
 from tokenhouse.domain.ledger.types import Command
 from tokenhouse.domain.market import rules
-from tokenhouse.domain.market.types import NewCharacter, NewModel, Sale
+from tokenhouse.domain.market.types import NewCharacter, NewModel, Sale, Wanted
 from tokenhouse.infra.database import PLATFORM, Database, sqlstate
 from tokenhouse.infra.kernel.errors import (
     Conflict,
@@ -155,11 +155,12 @@ async def test_lists(eco):
     async with eco.db.transaction(PLATFORM) as tx:
         await market.remove_model(tx, "m4")
         ids = lambda models: [model.external_id for model in models]  # noqa: E731
-        assert ids(await market.list_models(tx)) == ["m3", "m2", "m1", "m0"]
-        assert ids(await market.list_models(tx, active=True)) == ["m2", "m1", "m0"]
-        assert ids(await market.list_models(tx, category="Anime", active=False)) == ["m3"]
-        first = await market.list_models(tx, most=2)
-        assert ids(await market.list_models(tx, before=first[-1].id)) == ["m1", "m0"]
+        assert ids((await market.list_models(tx))[0]) == ["m3", "m2", "m1", "m0"]
+        assert ids((await market.list_models(tx, Wanted(active=True)))[0]) == ["m2", "m1", "m0"]
+        assert ids((await market.list_models(tx, Wanted(category="Anime", active=False)))[0]) == ["m3"]
+        first, end = await market.list_models(tx, most=2)
+        assert ids(first) == ["m3", "m2"]
+        assert [ids(rest) for rest in (await market.list_models(tx, after=end))[:1]] == [["m1", "m0"]]
 
 
 async def test_only_the_platform_changes_the_market(eco):

@@ -127,7 +127,7 @@ async def test_hits_at_once_share_a_statement_and_a_full_window_is_not_asked_aga
         return await real(database, asked)
 
     monkeypatch.setattr(access, "take_hits", counted)
-    limits = Limits(DatabaseStorage(db))
+    limits = Limits(DatabaseStorage(db), uncounted=lambda: None)
     told = await asyncio.gather(*(limits.take("key", "k", 30) for _ in range(50)))
     assert sum(one.allowed for one in told) == 30
     assert statements == [[50]]
@@ -138,7 +138,7 @@ async def test_hits_at_once_share_a_statement_and_a_full_window_is_not_asked_aga
 
 
 async def test_a_row_tells_nobody_and_goes_when_its_time_is_over(db, worker_db, admin):
-    limits = Limits(DatabaseStorage(db))
+    limits = Limits(DatabaseStorage(db), uncounted=lambda: None)
     await limits.hit("login", "ann@example.org", 10)
     await limits.hit("address", "203.0.113.9", 10)
     rows = str(admin.execute("select w::text from access.rate_window w").fetchall())
@@ -154,7 +154,7 @@ async def test_a_row_tells_nobody_and_goes_when_its_time_is_over(db, worker_db, 
 
 
 async def test_where_nobody_can_count_every_request_is_let_through(db, monkeypatch):
-    limits = Limits(DatabaseStorage(db))
+    limits = Limits(DatabaseStorage(db), uncounted=lambda: None)
     asked = []
 
     async def away(*_):
@@ -176,7 +176,7 @@ async def test_where_nobody_can_count_every_request_is_let_through(db, monkeypat
 
 
 async def test_a_database_that_hangs_delays_nobody_for_long(db, admin):
-    limits = Limits(DatabaseStorage(db))
+    limits = Limits(DatabaseStorage(db), uncounted=lambda: None)
     with admin.transaction():
         admin.execute("lock table access.rate_window in access exclusive mode")
         began = time.monotonic()
@@ -186,7 +186,7 @@ async def test_a_database_that_hangs_delays_nobody_for_long(db, admin):
 
 
 async def test_in_memory(db):
-    limits = Limits(storage_of("memory", db))
+    limits = Limits(storage_of("memory", db), uncounted=lambda: None)
     told = [await limits.hit("key", "k", 3) for _ in range(5)]
     assert [wait > 0 for wait in told] == [False, False, False, True, True]
 

@@ -191,6 +191,14 @@ async def test_what_ended_long_ago_is_forgotten(db, person, admin):
         "update access.mail_token set expires_at = clock_timestamp() - interval '2 days' where purpose = 'reset'"
     )
     async with db.transaction(PLATFORM) as tx:
-        assert await access.forget_sessions(tx) == 3
+        firm = await access.create_account(tx, NewAccount("organization", "Firm"))
+        for address in ("over@example.com", "open@example.com"):
+            await access.invite(tx, firm, address, "member", None)
+    admin.execute(
+        "update access.invitation set expires_at = clock_timestamp() - interval '2 days' where email like 'over@%'"
+    )
+    async with db.transaction(PLATFORM) as tx:
+        assert await access.forget_sessions(tx) == 4
         assert await access.forget_sessions(tx) == 0
+    assert admin.execute("select email from access.invitation").fetchall() == [("open@example.com",)]
     assert {one for (one,) in admin.execute("select id from access.session")} == set(ids[2:])

@@ -185,3 +185,10 @@ def test_in_development_the_key_is_made_once(nowhere):
     assert (nowhere / "data" / "seal.keys").stat().st_mode & 0o777 == 0o600
     with pytest.raises(SettingsError, match="TOKENHOUSE_SEAL_KEYS"):
         seal_keys(load_settings(env="production"))
+
+
+def test_a_session_in_use_never_ends_as_unused():
+    """Its use is noted within some 80 seconds: an end sooner than that would come while somebody works."""
+    with pytest.raises(SettingsError, match="SESSION_IDLE_SECONDS"):
+        load_settings(session_idle_seconds=60)
+    assert load_settings(session_idle_seconds=300).session_idle_seconds == 300

@@ -6,11 +6,16 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from tokenhouse.domain.access import signing
 from tokenhouse.domain.access.rules import acts_for, acts_for_anyone, manages, may
 from tokenhouse.domain.access.types import SCOPES, SessionFound
+from tokenhouse.domain.alerts.rules import check_address
+from tokenhouse.entrypoints.api.types import Email
 from tokenhouse.infra.kernel.errors import ValidationFailed
+
+Typed = TypeAdapter(Email)
 
 
 def test_an_email_is_matched_lower_cased():
@@ -19,12 +24,29 @@ def test_an_email_is_matched_lower_cased():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c", "a\0@b.c", "a@b.c\r\nBcc: x@y.z", "é" * 400]
-)
+    "text",
+    [
+        "", "ada", "@example.com", "ada@", "a b@example.com", "a@b@c", "a\0@b.c", "a@b.c\r\nBcc: x@y.z", "é" * 400,
+        '"ada"@example.com', "ada,eve@example.com", "ada@example.com,eve", "<ada@example.com>", "a;b@example.com",
+        "a\uff0cb@example.com", "a\u200bb@example.com", f"ada@{'a' * 253}.example",
+        "a@[127.0.0.1]", "a@" + "x" * 253, "a\\b@c.d",
+    ],
+)  # fmt: skip
 def test_what_is_no_email(text):
     with pytest.raises(ValidationFailed) as refused:
         signing.check_email(text)
     assert refused.value.errors[0]["field"] == "email"
+
+
+def test_who_can_sign_up_can_be_written_to():
+    """One rule, for what is typed and for what letters go to."""
+    for text in ("Ada@Example.COM", "o'hara+x@example.com", "ада@example.com", "a@b"):
+        assert check_address(signing.check_email(text)) == text.lower()
+        assert Typed.validate_python(text) == text
+    for text in ('"a"@example.com', "a,b@example.com", "a\u200bb@example.com", f"ada@{'a' * 253}.example"):
+        for check in (signing.check_email, check_address, Typed.validate_python):
+            with pytest.raises((ValidationFailed, ValidationError)):
+                check(text)
 
 
 def test_a_password_is_ten_to_two_hundred_characters_and_nothing_else():
@@ -58,7 +80,7 @@ def test_tokens():
     ("fetch_site", "origin", "host", "ours"),
     [
         ("same-origin", None, "h", True),
-        ("none", None, "h", True),
+        ("none", None, "h", False),  # of no page at all, such as an address typed: that changes nothing
         ("same-site", "https://h", "h", False),
         ("cross-site", "https://h", "h", False),
         ("", "https://h", "h", False),
@@ -72,18 +94,21 @@ def test_tokens():
         (None, "https://u@h", "h", False),
         (None, "null", "h", False),
         (None, "h", "h", False),
+        (None, "ftp://h", "h", False),
         (None, "", "", False),
         (None, "https://h", None, False),
         (None, None, "h", False),
     ],
 )
 def test_who_sent_a_form(fetch_site, origin, host, ours):
-    assert signing.from_our_pages(fetch_site, origin, host) is ours
+    assert signing.from_our_pages(fetch_site, origin, host, tls=False) is ours
+    plain = fetch_site is None and origin is not None and origin.startswith("http:")
+    assert signing.from_our_pages(fetch_site, origin, host, tls=True) is (ours and not plain)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_no_other_origin_passes(origin, host):
-    if signing.from_our_pages(None, origin, host):
+    if signing.from_our_pages(None, origin, host, tls=False):
         assert origin.lower().endswith(f"://{host.lower()}")
 
 

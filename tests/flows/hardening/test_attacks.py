@@ -3,10 +3,12 @@
 import asyncio
 import json
 import random
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,13 @@ def test_credentials_are_repeated_nowhere(target):
         text = json.dumps(body).encode()
         assert [name for name, secret in target.secrets.items() if secret in text] == [], body
     target.check_log()
+
+
+def test_a_head_without_an_end_is_refused(target):
+    with socket.create_connection(("127.0.0.1", target.service.port), 10) as connection, suppress(ConnectionError):
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n" + b"x-field: " + b"a" * (1 << 20))
+        assert connection.recv(1000).startswith(b"HTTP/1.1 431 ")
+    assert target.service.is_ready()
 
 
 @pytest.mark.parametrize("text", [b"Traceback (most", b'relation "ledger.hold"', b"at /usr/lib/x"])

@@ -93,6 +93,19 @@ def test_without_the_table_everybody_is_let_through(service):
     said = [json.loads(line) for line in service.log.read_text().splitlines() if "cannot be counted" in line]
     assert 1 <= len(said) <= 2
     assert said[0]["reason"] == "InsufficientPrivilege"
+    assert _figure(service, "tokenhouse_requests_uncounted_total") == 30
+    findings = {one["check"]: one for one in json.loads(service.run("doctor", "--json").stdout)}
+    assert findings["limits"]["state"] == "failure"
+    assert "InsufficientPrivilege" in findings["limits"]["detail"]
+
+
+def _figure(service, name):
+    """A figure of all workers together."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.partition(" ")[0] == name)
 
 
 def _sql(service, statement):

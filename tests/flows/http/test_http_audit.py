@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from house.test_acts import RECORDED
 from http_face import is_problem, key
-from tokenhouse.domain import access, ledger
+from tokenhouse.domain import access, catalog, ledger, market
 from tokenhouse.domain.access.types import SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Database
 
@@ -36,7 +36,7 @@ async def session(client, shared_database):
         yield opened
 
 
-async def _routes(client, session):
+async def _routes(client, database, session):
     """operation_id → what to call: method, path, body, target of the act ({} being of the answer), and for whom."""
     org, user, boss = (
         await client.account("org", "organization"), await client.account("ann", credits_left=50),
@@ -76,17 +76,56 @@ async def _routes(client, session):
         "models_create": ("POST", "/v1/models", {"name": "x", "category": "c"}, "model:{id}"),
         "models_update": ("PATCH", f"/v1/models/{model}", {"active": False}, f"model:{model}"),
         "models_remove": ("DELETE", f"/v1/models/{gone}", None, f"model:{gone}"),
+        **await _market(client, database, user),
         "characters_create": ("POST", "/v1/characters", {"name": "x", "model_id": model}, "character:{id}"),
     }  # fmt: skip
 
 
+async def _market(client, database, user):
+    """The routes of what becomes of a model, its characters and its reviews."""
+    kept, sold, handed, other = [await client.model() for _ in range(4)]
+    for model in (sold, handed):
+        await client.must(f"/v1/models/{model}/purchase", {}, user=user)
+    heir = await client.account("heir")
+    faces = [(await client.must("/v1/characters", {"name": "x", "model_id": kept}))["id"] for _ in range(2)]
+    used = await client.model(owner=heir)
+    await client.must("/v1/charges", {"account_id": user, "model_id": used, "amount": 1})
+    review = (await client.call("PUT", f"/v1/models/{used}/review", {"stars": 2}, user=user)).json["id"]
+    drafts = [await client.model() for _ in range(2)]
+    async with database.transaction(PLATFORM) as tx:
+        terms = await catalog.load(tx)
+        for draft in drafts:
+            await market.update_model(tx, terms, draft, {"approval": "pending"})
+    return {
+        "models_approve": ("POST", f"/v1/models/{drafts[0]}/approve", None, f"model:{drafts[0]}"),
+        "models_reject": ("POST", f"/v1/models/{drafts[1]}/reject", {"reason": "x"}, f"model:{drafts[1]}"),
+        "models_bulk": ("POST", "/v1/models/bulk", {"ids": [other], "action": "deactivate"}, f"model:{other}"),
+        "models_refund": ("POST", f"/v1/models/{sold}/refund", {"account_id": user}, f"model:{sold}"),
+        "models_transfer": (
+            "POST", f"/v1/models/{handed}/transfer", {"from_account_id": user, "to_account_id": heir},
+            f"model:{handed}",
+        ),
+        "characters_update": ("PATCH", f"/v1/characters/{faces[0]}", {"name": "y"}, f"character:{faces[0]}"),
+        "characters_remove": ("DELETE", f"/v1/characters/{faces[1]}", None, f"character:{faces[1]}"),
+        "model_reviews_moderate": ("POST", f"/v1/reviews/{review}/moderate", {"state": "hidden"}, f"review:{review}"),
+    }  # fmt: skip
+
+
 BEGUN = {"charges_reverse", "members_set", "invitations_accept", "accounts_erase"}  # besides what is created
-ENDED = {"api_keys_revoke", "models_remove", "members_remove", "invitations_revoke", "sessions_end", "sessions_end_all"}
+ENDED = {
+    "api_keys_revoke",
+    "characters_remove",
+    "models_remove",
+    "members_remove",
+    "invitations_revoke",
+    "sessions_end",
+    "sessions_end_all",
+}
 
 
-async def test_every_recorded_route_leaves_its_act(client, session):
+async def test_every_recorded_route_leaves_its_act(client, own, session):
     stranger = await client.key_of(await client.account("eve"))
-    routes = await _routes(client, session)
+    routes = await _routes(client, own, session)
     assert routes.keys() == RECORDED.keys()
     for name, (method, path, body, target, *user) in routes.items():
         request = f"{name}-{key()}"

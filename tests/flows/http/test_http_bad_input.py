@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 
 import pytest
 import pytest_asyncio
@@ -276,7 +277,10 @@ FIELDS = {
     "/v1/holds": "account_id amount ttl_seconds model_id operation",
     "/v1/check": "account_id operation amount quantity credit_type",
     "/v1/models": "id name category description features credit_cost pricing price_credits premium active monetized "
-    "creator_id ownership creator_share_bps earnings_policy upstream_model provider",
+    "creator_id ownership creator_share_bps earnings_policy upstream_model provider image_url",
+    "/v1/models/bulk": "ids action changes models",
+    "/v1/models/m/refund": "account_id reason",
+    "/v1/models/m/transfer": "from_account_id to_account_id reason",
     "/v1/characters": "id name image_url model_id",
     "/api/deduct-token": "userId amount characterId",
     "/api/track-model-usage": "modelId tokensConsumed usageType metadata chargeId",
@@ -326,11 +330,13 @@ async def test_flipped_bytes_never_break_anything(client):
 
 
 async def test_odd_paths(client):
+    user = await client.account()
     for path in (
         "/v1/accounts/%00/wallets",
         "/v1/accounts/%ff/wallets",
         "/v1/accounts/a%2Fb/wallets",
         "/v1/models/%00",
+        "/v1/models/%00/reviews",
         "/v1/characters/%00",
         "/api/model-earnings?userId=%00",
         "/api/v1/tokens/stats?organizationId=%ff",
@@ -339,5 +345,46 @@ async def test_odd_paths(client):
     for path in ("/v1/models/%00", "/v1/models/nothing"):
         is_problem(await client.call("PATCH", path, {"active": False}), 404)
         is_problem(await client.call("DELETE", path), 404)
+        is_problem(await client.call("PUT", f"{path}/review", {"stars": 1}, user=user), 404)
+        is_problem(await client.call("DELETE", f"{path}/review", user=user), 404)
+        is_problem(await client.post(f"{path}/refund", {"account_id": user}), 404)
+        is_problem(await client.post(f"{path}/approve"), 404)
+        handed = {"from_account_id": user, "to_account_id": await client.account()}
+        is_problem(await client.post(f"{path}/transfer", handed), 404)
+    for path in ("/v1/characters/%00", "/v1/characters/nothing"):
+        is_problem(await client.call("PATCH", path, {"name": "x"}), 404)
+        is_problem(await client.call("DELETE", path), 404)
+    for review in ("%00", "x", "01980f7d-4a1c-7b02-9c6e-1d2e3f4a5b6c"):
+        is_problem(await client.post(f"/v1/reviews/{review}/moderate", {"state": "hidden"}), 404)
+    for query in ("q=%00", "category=%00", "creator_id=%00"):
+        assert (await client.get(f"/v1/models?{query}")).json["data"] == []
+    assert (await client.get("/v1/characters?model_id=%00")).json["data"] == []
+    for query in (
+        "sort=best",
+        "owned=7",
+        "price_from=-1",
+        "price_to=x",
+        "q=",
+        "active=maybe",
+        "limit=0",
+        "cursor=x",
+        "sort=name&cursor=MS4x",
+        "sort=price&cursor=MS5bInByaWNlIiwxZTIsIiIsMV0",
+        "limit=101",
+    ):
+        is_problem(await client.get(f"/v1/models?{query}"), 422, "validation_failed")
     for path in ("/api/model-earnings", "/api/v1/tokens/stats", "/api/model-earnings?userId="):
         is_problem(await client.get(path), 400, "bad_request")
+
+
+async def test_nul_in_any_path(client):
+    """Whatever the route: no id holds it."""
+    tried = 0
+    for path, operations in client.description.document["paths"].items():
+        if path.startswith(("/v1", "/api")) and "{" in path:
+            for method in operations:
+                body = {} if method in ("post", "put", "patch") else None
+                there = re.sub(r"{[^}]+}", "x%00", path)
+                is_problem(await client.call(method.upper(), there, body, idem=key()), 404)
+                tried += 1
+    assert tried >= 30

@@ -3,6 +3,7 @@
 import re
 
 from http_face import is_problem
+from person import COOKIE
 
 
 async def invited(client, organization, person):
@@ -25,8 +26,11 @@ async def test_the_link_leads_through_signing_in_to_the_organization(client, som
     is_problem(await ada.api.get(f"/v1/accounts/{firm}/wallets"), 404)
     refused = await ada.http.post(path, data={}, headers={"Origin": "https://evil.example"})
     assert refused.status_code == 403
+    before = ada.token
     done = await ada.form(path)
     assert (done.status_code, "Welcome to" in done.text) == (200, True)
+    assert ada.token != before  # who may do more has another session
+    is_problem(await client.by(None).get("/v1/sessions", headers={"Cookie": f"{COOKIE}={before}"}), 401)
     assert (await ada.api.get(f"/v1/accounts/{firm}/wallets")).status == 200
     again = await ada.form(path)
     assert (again.status_code, "does not work" in again.text) == (404, True)

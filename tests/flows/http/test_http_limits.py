@@ -101,6 +101,35 @@ async def test_a_key_may_have_a_limit_of_its_own(client, shared_database):
         is_problem(await client.post(path, {"rate_limit_per_minute": bad}), 422)
 
 
+async def test_more_keys_do_not_give_more_requests(client, shared_database, someone):
+    """An account makes as many keys as it likes: what all of them do together is counted as well."""
+    ada = await someone()
+    user, path = ada.account, f"/v1/accounts/{ada.account}"
+    async with limited(client, shared_database, rate_limit_account_per_minute=4, rate_limit_per_minute=3) as other:
+        one, two = [other.by((await client.key_of(user)).key) for _ in range(2)]
+        assert told(await one.get(path)) == {"key": (3, 2), "account": (4, 3)}
+        assert told(await two.get(path)) == {"key": (3, 2), "account": (4, 2)}
+        await ada.sign_in()
+        session = {"Cookie": f"tokenhouse={ada.token}"}
+        reply = await other.by(None).get(path, headers=session)
+        assert told(reply) == {"session": (3, 2), "account": (4, 1)}
+        assert told(await one.post("/v1/check", {"account_id": user, "amount": 1})) == {
+            "key": (3, 1),
+            "account": (4, 0),
+        }
+        third = other.by((await client.key_of(user)).key)
+        for call in (one.get(path), third.get(path), other.by(None).get(path, headers=session)):
+            reply = await call
+            is_problem(reply, 429, "rate_limited")
+            assert told(reply)["account"] == (4, 0)
+        assert unlimited(await other.get(path))  # the platform
+        admin = (await client.must(f"{path}/api-keys", {"scopes": ["admin"]}))["key"]
+        assert unlimited(await other.by(admin).get(path))
+        assert (
+            told(await other.by((await client.key_of(await client.account())).key).get("/v1/models"))["account"][1] == 3
+        )
+
+
 async def test_without_credentials_an_address_is_counted(client, shared_database):
     async with limited(client, shared_database, rate_limit_address_per_minute=4) as other:
 

@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from http_face import is_problem
 from tokenhouse.domain import access
+from tokenhouse.domain.access.types import Visitor
 from tokenhouse.infra.database import PLATFORM, Database
 
 
@@ -170,6 +171,27 @@ async def test_invitations_that_ended(client, club, superuser):
     assert (await client.get(path)).json["data"] == []
 
 
+async def test_who_leaves_leaves_no_open_door(client, club):
+    """What a member invited to ends with the right to: else they would come back by another address."""
+    names, by = club
+    path = f"/v1/accounts/{names['org']}"
+
+    async def open_now():
+        return {row["email"]: row["role"] for row in (await client.get(f"{path}/invitations")).json["data"]}
+
+    await client.must(f"{path}/members", {"user_id": names["boss"], "role": "owner"})
+    invited = {f"{role}@example.org": role for role in ("member", "admin", "owner")}
+    for email, role in invited.items():
+        await by["boss"].must(f"{path}/invitations", {"email": email, "role": role})
+    await client.must(f"{path}/invitations", {"email": "other@example.org", "role": "admin"})
+    other = {"other@example.org": "admin"}
+    assert await open_now() == invited | other
+    await client.must(f"{path}/members", {"user_id": names["boss"], "role": "admin"})
+    assert await open_now() == {"member@example.org": "member", "admin@example.org": "admin"} | other
+    assert (await client.call("DELETE", f"{path}/members/{names['boss']}")).status == 204
+    assert await open_now() == other
+
+
 async def test_a_member_keeps_the_role(client, club):
     names, _ = club
     path = f"/v1/accounts/{names['org']}/invitations"
@@ -193,7 +215,7 @@ async def test_an_address_counts_once_it_is_verified(client, club, shared_databa
         own = await client.key_of(imposter.external_id)
         is_problem(await own.post("/v1/invitations/accept", body), 404)
         async with database.transaction(PLATFORM) as tx:
-            await access.verify_email(tx, await access.issue_link(tx, imposter.id, "verify"))
+            await access.verify_email(tx, await access.issue_link(tx, imposter.id, "verify"), Visitor(None))
     assert (await own.post("/v1/invitations/accept", body)).json["role"] == "admin"
 
 

@@ -7,8 +7,9 @@ import pytest_asyncio
 
 from economy import clean
 from http_face import is_problem
+from person import RIGHT
 from tokenhouse.domain import access, alerts
-from tokenhouse.domain.access.types import SessionLimits, Visitor
+from tokenhouse.domain.access.types import NewAccount, SessionLimits, Visitor
 from tokenhouse.infra.database import PLATFORM, Database
 
 
@@ -36,6 +37,11 @@ async def life(client, shared_database):
     for user, role in ((person, "member"), (other, "owner")):
         await client.must(f"/v1/accounts/{org}/members", {"user_id": user, "role": role})
     own = await client.key_of(person, name=f"key of {canary}")
+    club = await client.account("club", "organization")
+    for user, role in ((other, "owner"), (person, "admin")):
+        await client.must(f"/v1/accounts/{club}/members", {"user_id": user, "role": role})
+    guest = f"guest-{uuid.uuid4().hex[:12]}@example.org"
+    await own.must(f"/v1/accounts/{club}/invitations", {"email": guest, "role": "member"})
     await client.must(f"/v1/accounts/{org}/invitations", {"email": body["email"], "role": "admin"})
     async with (
         Database(shared_database.app_conninfo, shared_database.signer) as database,
@@ -53,18 +59,29 @@ async def life(client, shared_database):
     await client.must(f"/v1/accounts/{person}/grants", grant, idem=f"grant-{canary}")
     model = await client.model(owner=person, creator_id=person, creator_share_bps=1000, price_credits=5)
     spent = {"amount": 7, "metadata": note, "user_id": person}
-    charge = await client.must("/v1/charges", {"account_id": person, **spent}, idem=f"order-{canary}")
+    liked = await client.model(owner=await client.account("maker"))
+    using = {"account_id": person, "model_id": liked, **spent}
+    charge = await client.must("/v1/charges", using, idem=f"order-{canary}")
+    review = {"stars": 5, "text": f"{canary} likes it"}
+    assert (await client.call("PUT", f"/v1/models/{liked}/review", review, user=person)).status == 200
+    await client.must(f"/v1/models/{await client.model(owner=person, price_credits=1)}/refund",
+                      {"account_id": person, "reason": f"{canary} changed their mind"})  # fmt: skip
     shared = await client.must("/v1/charges", {"account_id": org, "operation": "forecast", "user_id": person,
                                                "metadata": note})  # fmt: skip
     await client.must(f"/v1/charges/{charge['id']}/reverse", {"amount": 2, "reason": f"{canary} complained"})
     await client.must(f"/v1/charges/{shared['id']}/reverse", {"amount": 1, "reason": f"{canary} complained"})
     hold = await client.must("/v1/holds", {"account_id": person, **spent})
+    base = str(client.http.base_url).rstrip("/")
+    tried = {"email": body["email"], "password": "not the right one"}
+    assert (await client.http.post("/login", data=tried, headers={"Origin": base})).status_code == 401
     await client.must("/v1/holds", {"account_id": org, "operation": "forecast", "user_id": person, "metadata": note})
     earned = await client.must("/v1/charges", {"account_id": other, "model_id": model, "amount": 9})
     assert {one["account_id"] for one in earned["earnings"]} == {person}
     return {
         "canary": canary, "person": person, "org": org, "other": other, "own": own, "model": model, "charge": charge,
-        "hold": hold, "earned": earned, "email": body["email"], "session": {"Cookie": f"tokenhouse={token}"},
+        "liked": liked,
+        "hold": hold, "earned": earned, "email": body["email"], "guest": guest, "club": club,
+        "session": {"Cookie": f"tokenhouse={token}"},
     }  # fmt: skip
 
 
@@ -75,7 +92,10 @@ async def test_all_that_is_kept_is_given_out(client, life):
     assert told == (await client.get(path)).json
     assert told["account"]["email"] == life["email"]
     assert told["account"]["plan"] == "pro"
-    assert told["memberships"] == [{"organization_id": life["org"], "role": "member"}]
+    assert told["memberships"] == [
+        {"organization_id": one, "role": role}
+        for one, role in sorted([(life["org"], "member"), (life["club"], "admin")])
+    ]
     assert [key["name"] for key in told["keys"]] == [f"key of {life['canary']}"]
     assert life["own"].key not in json.dumps(told)
     assert (told["sign_in"]["email"], told["sign_in"]["verified"]) == (life["email"].lower(), True)
@@ -87,11 +107,27 @@ async def test_all_that_is_kept_is_given_out(client, life):
     assert {(one["model_id"], one["relation"]) for one in told["models"]} == {
         (life["model"], "owner"), (life["model"], "creator"),
     }  # fmt: skip
+    assert [(one["model_id"], one["stars"], one["text"]) for one in told["reviews"]] == [
+        (life["liked"], 5, f"{life['canary']} likes it"),
+    ]  # fmt: skip
     charges = (await life["own"].get(told["charges"]["href"])).json["data"]
     assert told["charges"]["count"] == len(charges) == 1
     assert charges[0]["metadata"] == {"note": f"{life['canary']} said so"}
     earnings = (await life["own"].get(told["earnings"]["href"])).json
     assert told["earnings"]["accrued_nano_usd"] == earnings["accrued_nano_usd"] > 0
+    words = {"user_id": person, "metadata": {"note": f"{life['canary']} said so"}}
+    assert [(one["kind"], one["words"]) for one in told["said"]] == [
+        ("reversal", {"reason": f"{life['canary']} complained"}), ("hold", words),
+    ]  # fmt: skip
+    assert told["said"][1]["id"] == life["hold"]["id"]
+    assert told["named_by_others"] == 1
+    assert [(one["organization_id"], one["role"]) for one in told["invitations"]] == [(life["org"], "admin")]
+    assert sorted(one["letter"] for one in told["letters"]) == ["invitation", "reset_password"]
+    assert {one["recipient"].lower() for one in told["letters"]} == {life["email"].lower()}
+    acts = {(one["act"], one["own"]): one["address"] for one in told["acts"]}
+    assert acts["session.open", True] == f"{life['canary']}.example"
+    assert acts["sign_in.refuse", False] == "127.0.0.1"
+    assert acts["grant.create", False] is None  # whence the platform calls is not the person's
 
 
 async def test_only_oneself_and_the_platform_export(client, life):
@@ -120,7 +156,12 @@ async def test_an_erased_person_stands_nowhere(client, life, superuser, shared_d
 
     assert (await client.by(None).get(f"/v1/accounts/{person}", headers=life["session"])).status == 200
 
+    invited = (
+        "select vals ->> 'inviter', vals ->> 'organization', due_at is not null from alerts.mail where recipient = %s"
+    )
+    assert superuser.execute(invited, [life["guest"]]).fetchone() == (f"{canary} Name", "club", True)
     opaque = (await client.must(f"/v1/accounts/{person}/erase"))["id"]
+    assert superuser.execute(invited, [life["guest"]]).fetchone() == ("club", "club", True)
     assert opaque.startswith("erased-")
     after = dump(superuser)
     assert {name: rows for name, rows in after.items() if canary in rows.lower()} == {}
@@ -152,6 +193,10 @@ async def test_an_erased_person_stands_nowhere(client, life, superuser, shared_d
     async with Database(shared_database.app_conninfo, shared_database.signer) as database:
         await clean(database)
 
+    (review,) = (await client.get(f"/v1/models/{life['liked']}/reviews")).json["data"]
+    assert (review["stars"], review["text"], review["account_id"]) == (5, None, opaque)
+    assert (await client.get(f"/v1/models/{life['liked']}")).json["rating"] == 5
+
     # The id is free, and who takes it is somebody else.
     await client.must("/v1/accounts", {"id": person, "kind": "user", "name": "x"})
     assert (await client.get(f"/v1/charges?account_id={person}")).json["data"] == []
@@ -179,3 +224,47 @@ async def test_other_processes_forget_the_erased(client, shared_database):
         await known.forget_erased()
         assert known.known(person) is None
         assert known.known(other) is not None
+
+
+async def test_letters_about_an_erased_organization_are_taken_back(client, superuser):
+    org, other = [await client.account("firm", "organization") for _ in range(2)]
+    guest = f"{uuid.uuid4().hex[:12]}@example.org"
+    for one in (org, other):
+        await client.must(f"/v1/accounts/{one}/invitations", {"email": guest, "role": "member"})
+    waiting = "select count(*) from alerts.mail where recipient = %s"
+    assert superuser.execute(waiting, [guest]).fetchone() == (2,)
+    await client.must(f"/v1/accounts/{org}/erase")
+    assert superuser.execute(waiting, [guest]).fetchone() == (1,)
+
+
+async def test_who_erases_themselves_leaves_no_address(client, someone, superuser):
+    ada = await someone("admin")
+    await ada.sign_in()
+    (number,) = superuser.execute(
+        "select account_id from access.identity where external_id = %s", [ada.account]
+    ).fetchone()
+    private = "select count(*) from access.audit_private where %s in (actor_id, account_id)"
+    assert superuser.execute(private, [number]).fetchone()[0] > 1
+    assert (await ada.api.call("POST", f"/v1/accounts/{ada.account}/erase", headers=ada.ours)).status == 200
+    assert superuser.execute(private, [number]).fetchone() == (0,)
+    acts = superuser.execute("select act from access.audit where actor_id = %s order by id", [number]).fetchall()
+    assert acts == [("session.open",), ("account.erase",)]
+
+
+async def test_a_copy_of_the_database_lets_nobody_in(client, someone, own, superuser):
+    """Neither a password, a key, a session nor a mailed link stands in any row, as text or as bytes."""
+    ada = await someone()
+    await ada.sign_in()
+    made = await client.must(f"/v1/accounts/{ada.account}/api-keys", {})
+    turned = await client.must(f"/v1/keys/{made['id']}/rotate")
+    async with own.transaction(PLATFORM) as tx:
+        account = await access.find_account(tx, ada.account)
+        links = [await access.issue_link(tx, account.id, purpose) for purpose in ("reset", "verify")]
+        firm = await access.create_account(tx, NewAccount("organization", "Firm"))
+        _, invitation = await access.invite(tx, firm, ada.email, "member", None)
+    everything = "\n".join(dump(superuser).values())
+    assert ada.email in everything
+    for secret in (RIGHT, made["key"][-43:], turned["key"][-43:], ada.token, invitation, *links):
+        part = secret[:32]
+        assert part not in everything
+        assert part.encode().hex() not in everything

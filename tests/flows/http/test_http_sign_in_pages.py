@@ -77,6 +77,17 @@ async def test_signing_in_with_enter_and_out(face, browser, email, width, scheme
     await page.wait_for_url(face + "/")
     await page.get_by_text("Signed in as Ada <b>Lovelace</b>, support").wait_for()
     await seen.look("home")
+    await page.get_by_role("link", name="Password").click()
+    assert await page.evaluate("document.activeElement.name") == "old_password"
+    await seen.look("password")
+    for text in (RIGHT, "another horse battery", "another horse"):
+        await page.keyboard.type(text)
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.get_by_text("It is not the same as the new password.").wait_for()
+    assert await page.evaluate("document.activeElement.name") == "again"
+    await seen.look("password-wrong")
+    await page.get_by_role("link", name="To the start").click()
     (cookie,) = await context.cookies()
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"], cookie["path"]) == ("tokenhouse", True, "Lax", "/")
     assert await page.evaluate("document.cookie") == ""
@@ -99,7 +110,8 @@ async def test_the_other_forms(face, browser, email, width, scheme, shared_datab
     await page.goto(face + "/login")
     await page.get_by_role("link", name="Make an account").click()
     await page.get_by_label("Name").fill("Nils")
-    await page.get_by_label("E-mail").fill(f"{uuid.uuid4().hex[:8]}@example.com")
+    new = f"{uuid.uuid4().hex[:8]}@example.com"
+    await page.get_by_label("E-mail").fill(new)
     await page.get_by_label("Password").fill("short")
     await page.keyboard.press("Enter")
     await page.get_by_text("It needs at least 10 characters.").wait_for()
@@ -110,6 +122,16 @@ async def test_the_other_forms(face, browser, email, width, scheme, shared_datab
     await page.keyboard.press("Enter")
     await page.get_by_role("heading", name="Look into your mail").wait_for()
     await seen.look("mailed")
+    async with (
+        Database(shared_database.app_conninfo, shared_database.signer) as database,
+        database.transaction(PLATFORM) as tx,
+    ):
+        found = await access.find_credential(tx, new)
+        token = await access.issue_link(tx, found.account_id, "verify")
+    await page.goto(f"{face}/verify?token={token}")
+    await seen.look("verify")
+    await page.get_by_role("button", name="Confirm the address").click()
+    await page.get_by_role("heading", name="Your e-mail is confirmed").wait_for()
     await page.goto(face + "/login")
     await page.get_by_role("link", name="Forgot your password?").click()
     await page.get_by_label("E-mail").fill(email)

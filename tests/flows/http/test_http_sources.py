@@ -221,7 +221,7 @@ async def test_models_on_offer_and_owned(client):
     offered = {one["id"]: one for one in before["models"]}
     assert offered[model] == {
         "id": model, "name": model, "category": "Realistic", "price": 30, "description": None, "features": ["fast"],
-        "tokenCost": 2, "premium": True, "active": True, "owned": False,
+        "tokenCost": 2, "premium": True, "active": True, "owned": False, "image": None, "rating": None,
     }  # fmt: skip
     assert hidden not in offered
     assert before["purchasedModels"] == []

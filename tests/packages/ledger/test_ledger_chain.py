@@ -8,7 +8,7 @@ import pytest
 
 from chain import BY, close, holds, note, proof
 from economy import clean, party, teller
-from tokenhouse.domain import access, ledger, wallets
+from tokenhouse.domain import access, ledger, metering, wallets
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.ledger.rules import block_digest
 from tokenhouse.domain.ledger.types import Block, Command
@@ -83,6 +83,32 @@ async def test_what_commits_late_is_in_the_next_block(economy, admin):
     ).fetchall()
     assert late == [(0, 0), (0, 0), (1, 1)]
     await holds(economy, 3)
+    assert len(set(covered(admin))) == 1
+
+
+async def test_what_came_late_and_waits_for_its_block_is_no_fault(economy):
+    ann, bob = [await economy.account(name, credits=10) for name in ("ann", "bob")]
+    async with economy.db.transaction(teller(ann)) as slow:
+        await wallets.grant(slow, economy.terms, Command(party(ann), "slow", "00" * 16), GRANT)
+        await access.record(slow, BY, Act("grant.create", "grant", "1", ann.id, after={"amount": 5}))
+        await economy.charge(bob, amount=1)
+        assert await close(economy) > 0
+    found = await proof(economy)
+    assert (found.fault, found.waiting) == (None, 2)
+    assert await close(economy) == 3
+    await holds(economy, 2)
+
+
+async def test_what_is_erased_while_a_block_is_closed_is_not_taken_for_late(economy, admin):
+    """Erasing writes anew what an app said of entries; those that moved nothing have no transfer to tell their time."""
+    ann = await economy.account("ann", credits=10)
+    await economy.hold(ann, amount=3)
+    async with economy.db.transaction(PLATFORM) as erasing:
+        await metering.erase(erasing, ann.id)
+        assert await close(economy) > 0
+    await close(economy)
+    found = await proof(economy)
+    assert (found.fault, found.waiting) == (None, 0)
     assert len(set(covered(admin))) == 1
 
 

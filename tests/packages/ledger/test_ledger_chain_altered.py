@@ -142,6 +142,27 @@ async def test_blocks_taken_out_or_swapped(three, admin):
     await holds(three, 3)
 
 
+@pytest.mark.parametrize("change", ["contents = 'x'", "digest = 'x'", "late_audits = '{}'", "number = 9"])
+async def test_a_block_that_covers_late_rows_is_named_itself(economy, admin, change):
+    """Not the one before, to whose time they belong."""
+    ann = await economy.account("ann", credits=10)
+    async with economy.db.transaction(PLATFORM) as slow:
+        await access.record(slow, BY, Act("account.update", "account", str(ann.id), ann.id))
+        await economy.charge(ann, amount=1)
+        assert await close(economy) > 0
+    await economy.charge(ann, amount=1)
+    assert await close(economy) > 0
+    await economy.charge(ann, amount=1)
+    assert await close(economy) > 0
+    assert admin.execute("select cardinality(late_audits) from access.audit_block order by number").fetchall() == [
+        (0,), (1,), (0,),
+    ]  # fmt: skip
+    await holds(economy, 3)
+    admin.execute("set session_replication_role = replica")
+    admin.execute(f"update access.audit_block set {change} where number = 2")
+    assert (await proof(economy)).fault.number == 2
+
+
 async def test_a_chain_written_anew_is_found_by_its_kept_head(three, admin):
     async with three.db.read(PLATFORM) as tx:
         head = await ledger.chain_head(tx)

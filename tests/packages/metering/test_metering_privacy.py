@@ -101,3 +101,26 @@ async def test_who_is_not_erased(economy):
     assert held.value.code == "last_owner"
     await erase(economy, bob)
     await erase(economy, ann)
+
+
+async def test_every_earner_knows_a_payer_by_another_name(economy):
+    """The same each time, another for each of them, and another for each payer: no two can be put together."""
+    earners = [await economy.account(name) for name in ("ann", "bob")]
+    payers = [await economy.account(name, plan="small") for name in ("eve", "kim")]
+    for one in earners:
+        await economy.model(f"of-{one.external_id}", one)
+    for _ in range(2):
+        for payer in payers:
+            for one in earners:
+                await economy.charge(payer, model_id=f"of-{one.external_id}", amount=2)
+    names = []
+    for one in earners:
+        async with economy.db.read(tenant(one)) as tx:
+            uses = await tx.connection.execute("select user_id from metering.uses_earned()")
+            accrued = await tx.connection.execute("select user_id from metering.accruals_of(%s, null, 10)", [one.id])
+            known = [name for (name,) in await uses.fetchall()]
+            assert sorted(known) == sorted([name for (name,) in await accrued.fetchall()])
+        assert sorted(known.count(name) for name in set(known)) == [2, 2]
+        names += set(known)
+    assert len(set(names)) == 4
+    assert not {"eve", "kim", *(str(one.id) for one in payers)} & set(names)

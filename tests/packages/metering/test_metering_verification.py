@@ -1,13 +1,16 @@
 """The proof of the books sees each kind of damage, names it, and nothing else; on sound books it finds nothing."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from economy import clean, pass_time
-from tokenhouse.domain import metering
+from economy import TELLER, clean, party, pass_time
+from tokenhouse.domain import market, metering
+from tokenhouse.domain.ledger.types import Command
 from tokenhouse.domain.metering.verification import INVARIANTS, MOST_SHOWN
+from tokenhouse.infra.database import PLATFORM
 from withdrawing import act, request
 
 
@@ -29,6 +32,11 @@ async def history(economy, admin):
     await economy.charge(other, "report", model_id="m", amount=3)
     await economy.charge(owner, model_id="m", amount=5)
     await economy.buy(other, "sale")
+    await economy.model("back", other, price_credits=8)
+    await refund(economy, other, "back")
+    async with economy.db.transaction(PLATFORM) as tx:
+        await metering.review_model(tx, party(payer), "m", 4, "good", moderated=False)
+        await metering.review_model(tx, party(other), "m", 2, None, moderated=True)
     await economy.reverse(payer, reversed_.id, 10)
     whole = await economy.charge(other, model_id="m", amount=4)
     await economy.reverse(other, whole.id)
@@ -40,6 +48,12 @@ async def history(economy, admin):
         await act(economy, owner, (await request(economy, owner, 1000))["id"], action)
     await request(economy, maker, 7)
     return {"owner": owner.id, "maker": maker.id, "payer": payer.id, "other": other.id, "bucket": payer.bucket}
+
+
+async def refund(economy, account, model_id):
+    command = Command(party(account), uuid.uuid4().hex, "00" * 16)
+    async with economy.db.transaction(TELLER) as tx:
+        await market.refund(tx, economy.terms, command, model_id, "a test")
 
 
 EARNER, WALLET = "role = 'earnings' and balance > 0", "role = 'wallet' and balance > 0"
@@ -97,6 +111,12 @@ DAMAGE = [
     ("model_earners", False, "earnings.model_earner", None, ANY),
     ("self_use model_earners", False, "metering.usage", "earners = earners || account_id", "counted"),
     ("self_use usage_has_entries", False, "metering.usage", "account_id = earners[1]", "counted and kind = 'report'"),
+    ("ratings", False, "market.rating", "stars = stars + 1", ANY),
+    ("ratings", False, "market.rating", None, ANY),
+    ("purchases", False, "market.ownership", "price_credits = price_credits + 1", "refund_entry_id is null"),
+    ("purchases", False, "market.ownership", "entry_id = null", "price_credits > 0"),
+    ("purchases", False, "market.ownership", "refund_entry_id = null, ended_at = null", "refund_entry_id is not null"),
+    ("purchases", False, "ledger.entry", "kind = 'purchase'", "kind = 'refund'"),
     ("buckets", False, "access.account", "bucket = bucket + 1", ANY),
 ]
 OUT_OF_NOWHERE = """

@@ -1,8 +1,14 @@
 """Accounts, members, keys, people and their sessions: who is here, and on whose behalf a caller acts."""
 
-from tokenhouse.domain.access.audit import forget_acts, list_acts, record
+from tokenhouse.domain.access.audit import acts_of, forget_acts, list_acts, record
 from tokenhouse.domain.access.external import externals_of, find_external, tie_external
-from tokenhouse.domain.access.invitations import accept_invitation, invitations_of, invite, revoke_invitation
+from tokenhouse.domain.access.invitations import (
+    accept_invitation,
+    invitations_of,
+    invitations_to,
+    invite,
+    revoke_invitation,
+)
 from tokenhouse.domain.access.passwords import Passwords
 from tokenhouse.domain.access.people import (
     add_credential,
@@ -32,6 +38,7 @@ from tokenhouse.domain.access.service import (
     key_owner,
     list_accounts,
     list_keys,
+    lock_account,
     members_of,
     organizations_of,
     remove_member,
@@ -59,6 +66,7 @@ __all__ = [
     "Sessions",
     "accept_invitation",
     "accounts_by_number",
+    "acts_of",
     "add_credential",
     "change_password",
     "create_account",
@@ -78,6 +86,7 @@ __all__ = [
     "forget_acts",
     "forget_sessions",
     "invitations_of",
+    "invitations_to",
     "invite",
     "issue_link",
     "kept_sessions",
@@ -86,6 +95,7 @@ __all__ = [
     "list_acts",
     "list_keys",
     "list_sessions",
+    "lock_account",
     "members_of",
     "open_session",
     "organizations_of",

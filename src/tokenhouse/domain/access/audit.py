@@ -4,12 +4,13 @@ import secrets
 from datetime import datetime
 
 from tokenhouse.domain.access import rules
-from tokenhouse.domain.access.acts import ACTS, Act, ActView, By
+from tokenhouse.domain.access.acts import ACTS, Act, ActView, By, KeptAct
 from tokenhouse.infra.database import Tx, load_queries
 
 _Q = load_queries(__file__, "audit.sql")
 _RECORD_ACT = _Q.rows("record_act", int)
 _ACTS = _Q.rows("acts", ActView)
+_ACTS_OF = _Q.rows("acts_of", KeptAct)
 _FORGET_ACTS = _Q.nothing("forget_acts")
 
 _SALT_BYTES = 16
@@ -70,6 +71,11 @@ async def list_acts(
         before=before,
         most=most,
     )
+
+
+async def acts_of(tx: Tx, account_id: int) -> list[KeptAct]:
+    """Return what an account did and what was done to it, the newest first. Needs the platform's token."""
+    return await tx.all(_ACTS_OF, account=account_id)
 
 
 async def forget_acts(tx: Tx, account_id: int) -> None:

@@ -26,3 +26,13 @@ LIMIT %(most)s::integer;
 
 -- forget_acts : nothing
 SELECT access.forget_acts(%(account)s::bigint);
+
+-- acts_of : KeptAct*
+-- What an account did and what was done to it, the newest first: all of which something is kept that can be forgotten.
+SELECT a.at, a.act, a.via, coalesce(a.actor_id = %(account)s::bigint, FALSE) AS own,
+       CASE WHEN a.actor_id = %(account)s::bigint OR a.act = 'sign_in.refuse' THEN p.address END AS address,
+       CASE WHEN a.actor_id = %(account)s::bigint THEN a.request_id END AS request_id
+FROM access.audit_private AS p
+JOIN access.audit AS a ON a.id = p.audit_id
+WHERE p.actor_id = %(account)s::bigint OR p.account_id = %(account)s::bigint
+ORDER BY a.id DESC;

@@ -4,7 +4,7 @@ import secrets
 from uuid import UUID
 
 from tokenhouse.domain.access import rules
-from tokenhouse.domain.access.types import ROLES, Accepted, Account, Invitation, Invited, Role
+from tokenhouse.domain.access.types import ROLES, Accepted, Account, Invitation, Invited, InvitedTo, Role
 from tokenhouse.infra.database import Tx, arrays, load_queries
 from tokenhouse.infra.kernel.errors import Conflict, ValidationFailed
 from tokenhouse.infra.kernel.ids import uuid7
@@ -12,6 +12,7 @@ from tokenhouse.infra.kernel.ids import uuid7
 _Q = load_queries(__file__)
 _INVITE = _Q.rows("invite", Invited)
 _INVITATIONS_OF = _Q.rows("invitations_of", Invitation)
+_INVITATIONS_TO = _Q.rows("invitations_to", InvitedTo)
 _REVOKE_INVITATION = _Q.rows("revoke_invitation", bool)
 _ACCEPT_INVITATION = _Q.rows("accept_invitation", Accepted)
 _ACCOUNTS_BY_NUMBER = _Q.rows("accounts_by_number", Account)
@@ -56,6 +57,11 @@ async def invite(
 async def invitations_of(tx: Tx, organization_id: int) -> list[Invitation]:
     """Return the open invitations of an organization, the newest first."""
     return await tx.all(_INVITATIONS_OF, organization_id=organization_id)
+
+
+async def invitations_to(tx: Tx, account_id: int) -> list[InvitedTo]:
+    """Return the invitations that were sent to an address of a person. Needs the platform's token."""
+    return await tx.all(_INVITATIONS_TO, account_id=account_id)
 
 
 async def revoke_invitation(tx: Tx, organization_id: int, invitation_id: UUID) -> bool:

@@ -25,18 +25,20 @@ from tokenhouse.infra.kernel.errors import Conflict, NotFound, ValidationFailed
 
 VERIFY_SECONDS = 3 * 86_400
 RESET_SECONDS = 3_600
+LINKS_AN_HOUR = 5
 
 _Q = load_queries(__file__)
 _OF_EMAIL = _Q.rows("credential_of_email", Credential)
 _OF_ACCOUNT = _Q.rows("credential_of_account", Credential)
 _ADD_CREDENTIAL = _Q.rows("add_credential", bool)
 _SET_PASSWORD = _Q.rows("set_password", bool)
+_CHANGE_PASSWORD = _Q.rows("change_password", bool)
 _REHASH = _Q.nothing("rehash")
 _SET_PLATFORM_ROLE = _Q.rows("set_platform_role", bool)
 _SET_DISABLED = _Q.rows("set_disabled", bool)
-_ISSUE_TOKEN = _Q.nothing("issue_token")
+_ISSUE_TOKEN = _Q.rows("issue_token", bool)
 _LINK = _Q.rows("link", LinkFound)
-_VERIFY_EMAIL = _Q.rows("verify_email", bool)
+_CONFIRM_EMAIL = _Q.rows("confirm_email", int)
 _RESET_PASSWORD = _Q.rows("reset_password", int)
 
 
@@ -70,16 +72,19 @@ async def add_credential(tx: Tx, account: Account, email: str, hashed: str | Non
         raise Conflict("Somebody signs in by that e-mail already. Choose another.", code="already_exists")
 
 
-async def issue_link(tx: Tx, account_id: int, purpose: Purpose) -> str:
+async def issue_link(tx: Tx, account_id: int, purpose: Purpose) -> str | None:
     """Make the token of a link to be mailed, and return it; only its digest is kept.
 
-    It lives three days to verify an e-mail, an hour to reset a password.
+    It lives three days to verify an e-mail, an hour to reset a password. None: five of the kind were made within the
+    last hour, which live; whoever asks for more fills somebody's mailbox.
     """
     token = signing.token_of(secrets.token_bytes(32))
     seconds = VERIFY_SECONDS if purpose == "verify" else RESET_SECONDS
     digest = signing.token_digest(token)
-    await tx.run(_ISSUE_TOKEN, digest=digest, account_id=account_id, purpose=purpose, seconds=seconds)
-    return token
+    issued = await tx.one(
+        _ISSUE_TOKEN, digest=digest, account_id=account_id, purpose=purpose, seconds=seconds, most=LINKS_AN_HOUR
+    )
+    return token if issued else None
 
 
 async def find_link(tx: Tx, token: str, purpose: Purpose) -> LinkFound | None:
@@ -90,16 +95,27 @@ async def find_link(tx: Tx, token: str, purpose: Purpose) -> LinkFound | None:
 
 
 async def request_reset(tx: Tx, email: str) -> tuple[Credential, str] | None:
-    """Make a link to set a new password: whose it is and its token. None: nobody signs in by that e-mail."""
+    """Make a link to set a new password: whose it is and its token.
+
+    None: nobody signs in by that e-mail, or enough links were made lately.
+    """
     found = await find_credential(tx, email)
     if found is None or found.disabled:
         return None
-    return found, await issue_link(tx, found.account_id, "reset")
+    token = await issue_link(tx, found.account_id, "reset")
+    return None if token is None else (found, token)
 
 
-async def verify_email(tx: Tx, token: str) -> bool:
-    """Note that a mail arrived where it was sent. False: the link does not live."""
-    return signing.looks_like_a_token(token) and await tx.one(_VERIFY_EMAIL, digest=signing.token_digest(token))
+async def verify_email(tx: Tx, token: str, visitor: Visitor) -> bool:
+    """Note that a mail arrived where it was sent, which uses the link up. False: the link does not live."""
+    if not signing.looks_like_a_token(token):
+        return False
+    who = await tx.first(_CONFIRM_EMAIL, digest=signing.token_digest(token))
+    if who is None:
+        return False
+    act = Act("email.confirm", "account", str(who), who, after={"verified": True})
+    await record(tx, By("api", who, address=visitor.address), act)
+    return True
 
 
 async def reset_password(tx: Tx, token: str, hashed: str) -> bool:
@@ -166,18 +182,25 @@ async def change_password(
 ) -> str:
     """Change a person's own password: every session of theirs ends, and the token of a new one comes back.
 
-    ValidationFailed: the old password is wrong (field `old_password`), or the new one is none (`password`).
+    ValidationFailed: the old password is wrong (field `old_password`; that is recorded), or the new one is none
+    (`password`). NotFound: the account does not sign in by a password. Conflict: another was set this very moment.
     """
     async with database.read(PLATFORM) as tx:
         found = await credential_of(tx, account_id)
-    if found is None or found.disabled:
-        raise NotFound("The account does not sign in.")
+    if found is None or found.disabled or found.hash is None:
+        raise NotFound("The account does not sign in by a password. Set one by the link that /reset mails.")
     wanted = signing.check_password(new, found.email)
+    by = By("api", account_id, address=visitor.address)
     if not await passwords.fits(found.hash, old):
+        async with database.transaction(PLATFORM) as tx:
+            await record(tx, by, Act("password.refuse", "account", str(account_id), account_id))
         raise ValidationFailed.of("old_password", "is not the present one")
     hashed = await passwords.hash(wanted)
     async with database.transaction(PLATFORM) as tx:
-        await set_password(tx, account_id, hashed)
+        # Only in place of the one that was checked: a link used meanwhile, against whoever knows the old one, stands.
+        if not await tx.one(_CHANGE_PASSWORD, account_id=account_id, old=found.hash, new=hashed):
+            raise Conflict("The password was changed elsewhere this very moment. Sign in with the new one.")
+        await record(tx, by, Act("password.set", "account", str(account_id), account_id))
         token = await open_session(tx, account_id, visitor, limits)
     if token is None:
         raise NotFound("The account does not sign in.")

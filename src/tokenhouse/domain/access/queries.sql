@@ -6,6 +6,9 @@ SELECT d.buckets::integer AS buckets FROM access.deployment AS d;
 SELECT access.create_account(%(external_id)s::text, %(kind)s::text, %(name)s::text, %(email)s::text,
                              %(time_zone)s::text) AS id;
 
+-- lock_account : nothing
+SELECT access.lock_account(%(id)s::bigint);
+
 -- update_account : nothing
 SELECT access.update_account(%(id)s::bigint, %(name)s::text, %(email)s::text, %(time_zone)s::text);
 
@@ -91,6 +94,18 @@ FROM access.invitation AS i
 WHERE i.organization_id = %(organization_id)s::bigint AND i.expires_at > clock_timestamp()
 ORDER BY i.created_at DESC, i.id DESC;
 
+-- invitations_to : InvitedTo*
+-- The invitations that were sent to an address of a person.
+SELECT o.external_id AS organization, i.role, i.created_at, i.expires_at
+FROM access.invitation AS i
+JOIN access.identity AS o ON o.account_id = i.organization_id
+WHERE i.email IN (
+  SELECT lower(w.email) FROM access.identity AS w WHERE w.account_id = %(account_id)s::bigint
+  UNION ALL
+  SELECT lower(c.email) FROM access.credential AS c WHERE c.account_id = %(account_id)s::bigint
+)
+ORDER BY i.created_at, o.external_id;
+
 -- revoke_invitation : bool
 SELECT access.revoke_invitation(%(organization_id)s::bigint, %(id)s::uuid) AS revoked;
 
@@ -152,6 +167,9 @@ SELECT access.add_credential(%(account_id)s::bigint, %(email)s::text, %(hash)s::
 -- set_password : bool
 SELECT access.set_password(%(account_id)s::bigint, %(hash)s::text, %(but)s::uuid) AS known;
 
+-- change_password : bool
+SELECT access.change_password(%(account_id)s::bigint, %(old)s::text, %(new)s::text) AS changed;
+
 -- rehash : nothing
 SELECT access.rehash(%(account_id)s::bigint, %(old)s::text, %(new)s::text);
 
@@ -161,8 +179,9 @@ SELECT access.set_platform_role(%(account_id)s::bigint, %(role)s::text) AS known
 -- set_disabled : bool
 SELECT access.set_disabled(%(account_id)s::bigint, %(disabled)s::boolean) AS known;
 
--- issue_token : nothing
-SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer);
+-- issue_token : bool
+SELECT access.issue_token(%(digest)s::bytea, %(account_id)s::bigint, %(purpose)s::text, %(seconds)s::integer,
+                          %(most)s::integer) AS issued;
 
 -- link : LinkFound
 -- Whom a mailed link belongs to that can still be used.
@@ -173,8 +192,9 @@ JOIN access.identity AS i ON i.account_id = t.account_id
 WHERE t.digest = %(digest)s::bytea AND t.purpose = %(purpose)s::text
   AND t.used_at IS NULL AND t.expires_at > clock_timestamp() AND c.disabled_at IS NULL;
 
--- verify_email : bool
-SELECT access.verify_email(%(digest)s::bytea) AS verified;
+-- confirm_email : int
+-- Whose e-mail a link confirmed; null where the link does not live.
+SELECT access.confirm_email(%(digest)s::bytea) AS account_id;
 
 -- reset_password : int
 SELECT access.reset_password(%(digest)s::bytea, %(hash)s::text) AS account_id;

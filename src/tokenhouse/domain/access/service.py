@@ -34,6 +34,7 @@ from tokenhouse.infra.kernel.ids import new_id, uuid7
 _Q = load_queries(__file__)
 _DEPLOYMENT = _Q.rows("deployment", Deployment)
 _CREATE_ACCOUNT = _Q.rows("create_account", int)
+_LOCK_ACCOUNT = _Q.nothing("lock_account")
 _UPDATE_ACCOUNT = _Q.nothing("update_account")
 _ACCOUNTS = _Q.rows("accounts", Account)
 _ACCOUNTS_BY_NUMBER = _Q.rows("accounts_by_number", Account)
@@ -89,6 +90,13 @@ async def create_account(tx: Tx, new: NewAccount) -> Account:
                 code="already_exists",
             ) from error
         raise
+    return await _account(tx, external_id)
+
+
+async def lock_account(tx: Tx, external_id: str) -> Account:
+    """Lock who an account is against other changes, and return it as it is now. NotFound. The platform's."""
+    account = await _account(tx, external_id)
+    await tx.run(_LOCK_ACCOUNT, id=account.id)
     return await _account(tx, external_id)
 
 

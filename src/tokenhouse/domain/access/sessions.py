@@ -76,7 +76,7 @@ async def end_sessions(tx: Tx, account_id: int, *, but: UUID | None = None) -> i
 
 
 async def forget_sessions(tx: Tx) -> int:
-    """Delete sessions that ended a month ago and mailed links that nobody can use; how many rows went."""
+    """Delete sessions that ended a month ago, and links and invitations that nobody can use; how many rows went."""
     return await tx.one(_FORGET_SESSIONS)
 
 

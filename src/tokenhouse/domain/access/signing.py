@@ -12,12 +12,15 @@ from tokenhouse.infra.kernel.errors import ValidationFailed
 PASSWORD_MIN = 10
 PASSWORD_MAX = 200
 USER_AGENT_MAX = 200
+EMAIL_MAX = 254
+EMAIL_PATTERN = r"""^[^\s@<>()\[\],:;"\\\x00-\x1f\x7f]{1,64}@[^\s@<>()\[\],:;"\\\x00-\x1f\x7f]{1,253}$"""
+"""What can be written to as one address: no name, no list, no quotes, no header. What is invisible is refused too."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-_MAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,255}")
-_OURS = ("same-origin", "none")
+_EMAIL = re.compile(EMAIL_PATTERN)
+_SAME_ORIGIN = "same-origin"
 
 
 def as_matched(email: str) -> str:
@@ -25,10 +28,15 @@ def as_matched(email: str) -> str:
     return unicodedata.normalize("NFKC", email.strip()).lower()
 
 
+def is_email(text: str) -> bool:
+    """Whether a text is one e-mail address that can be written to. The one rule: for pages, the API and letters."""
+    return len(text) <= EMAIL_MAX and text.isprintable() and _EMAIL.fullmatch(text) is not None
+
+
 def check_email(text: str) -> str:
     """Give an e-mail address as it is matched. ValidationFailed: it is none."""
     email = as_matched(text)
-    if not _MAIL.fullmatch(email) or not email.isprintable():
+    if not is_email(email):
         raise ValidationFailed.of("email", "is no e-mail address such as ada@example.com")
     return email
 
@@ -67,17 +75,19 @@ def token_digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def from_our_pages(fetch_site: str | None, origin: str | None, host: str | None) -> bool:
+def from_our_pages(fetch_site: str | None, origin: str | None, host: str | None, *, tls: bool) -> bool:
     """Whether a browser says that a request that changes something comes from our own pages.
 
     fetch_site, origin, host: the headers Sec-Fetch-Site, Origin and Host, None where they were not sent. Where neither
-    of the first two was, nobody says so.
+    of the first two was, nobody says so. tls: whether the request came by TLS; a page that did not, which anybody on
+    the way may have written, is then another's. Behind a proxy that does not say how it was reached we cannot tell.
     """
     if fetch_site is not None:
-        return fetch_site in _OURS
+        return fetch_site == _SAME_ORIGIN
     if origin is None or not host:
         return False
-    return origin.partition("://")[2].lower() == host.lower()
+    scheme, _, place = origin.lower().partition("://")
+    return place == host.lower() and scheme in (("https",) if tls else ("https", "http"))
 
 
 def authority_of_session(found: SessionFound, *, reading: bool) -> Authority:

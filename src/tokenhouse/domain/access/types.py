@@ -205,6 +205,16 @@ class Invitation:
 
 
 @dataclass(frozen=True, slots=True)
+class InvitedTo:
+    """An invitation that an address of a person has, as the person sees it; organization: the app's id."""
+
+    organization: str
+    role: Role
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The organization's number and the role there of who accepted; None where there was nothing to accept."""
 

@@ -3,6 +3,7 @@
 import re
 from types import MappingProxyType
 
+from tokenhouse.domain.access.signing import is_email
 from tokenhouse.domain.alerts.types import Values
 from tokenhouse.infra.kernel.errors import ValidationFailed
 
@@ -18,8 +19,6 @@ TEMPLATES = MappingProxyType(
 _WAITS_SECONDS = (60, 300, 1800, 7200)
 _MOST_VALUE = 200
 _MOST_LINK = 2000
-_MOST_ADDRESS = 254
-_ADDRESS = re.compile(r'[^\s@<>()\[\],:;"\\\x00-\x1f\x7f]{1,64}@[^\s@<>()\[\],:;"\\\x00-\x1f\x7f]{1,253}')
 _LINK = re.compile(r"https?://[!-~]+", re.ASCII)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -31,7 +30,7 @@ def wait_after(tries: int) -> int | None:
 
 def check_address(address: str) -> str:
     """Give back an address that one can write to. ValidationFailed for a name, a list, or a header in it."""
-    if len(address) > _MOST_ADDRESS or not _ADDRESS.fullmatch(address):
+    if not is_email(address):
         raise ValidationFailed.of("email", "must be one e-mail address, such as ann@example.com")
     return address
 

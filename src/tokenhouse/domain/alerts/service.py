@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tokenhouse.domain.alerts import rules
 from tokenhouse.domain.alerts.letters import written
-from tokenhouse.domain.alerts.types import Delivered, MailState, Outlet, Taken, Undelivered, Values
+from tokenhouse.domain.alerts.types import Delivered, MailState, Outlet, Taken, Undelivered, Values, Waiting
 from tokenhouse.infra.database import PLATFORM, Database, Tx, arrays, load_queries
 from tokenhouse.infra.kernel.ids import uuid7
 
@@ -13,10 +13,14 @@ _SEND_MAIL = _Q.nothing("send_mail")
 _TAKE_MAIL = _Q.rows("take_mail", Taken)
 _END_MAIL = _Q.nothing("end_mail")
 _FAIL_MAIL = _Q.nothing("fail_mail")
-_FORGET_RECIPIENT = _Q.nothing("forget_recipient")
+_FORGET_PERSON = _Q.nothing("forget_person")
+_WAITING_FOR = _Q.rows("waiting_for", Waiting)
+_SWEEP_MAIL = _Q.rows("sweep_mail", int)
 _MAIL_STATE = _Q.rows("mail_state", MailState)
 
 _LEASE_SECONDS = 180  # longer than any outlet takes
+_SENT_DAYS = 30
+_WAITING_DAYS = 7
 
 
 async def send(tx: Tx, *, to: str, template: str, values: Values) -> None:
@@ -29,8 +33,11 @@ async def send(tx: Tx, *, to: str, template: str, values: Values) -> None:
 
 
 async def forget(tx: Tx, addresses: Iterable[str]) -> None:
-    """Take back what waits to be sent to somebody who was erased. Needs the platform's token."""
-    await tx.run(_FORGET_RECIPIENT, recipients=arrays.texts(addresses))
+    """Take somebody who was erased, in this transaction, out of what waits: letters to them, and their name in others.
+
+    Needs the platform's token.
+    """
+    await tx.run(_FORGET_PERSON, recipients=arrays.texts(addresses))
 
 
 async def deliver_next(database: Database, outlet: Outlet) -> Delivered | None:
@@ -57,6 +64,16 @@ async def deliver_next(database: Database, outlet: Outlet) -> Delivered | None:
         wait = None if failure.lasting else rules.wait_after(taken.tries)
         await tx.run(_FAIL_MAIL, id=taken.id, tries=taken.tries, trouble=failure.reason, wait_seconds=wait)
     return Delivered(taken.id, taken.tries, failure.reason, again=wait is not None, away=failure.away)
+
+
+async def waiting_for(tx: Tx, addresses: Iterable[str]) -> list[Waiting]:
+    """Return the letters that wait to be sent to somebody, the oldest first. Needs the platform's token."""
+    return await tx.all(_WAITING_FOR, recipients=arrays.texts(addresses))
+
+
+async def sweep_mail(tx: Tx) -> int:
+    """Delete letters sent 30 days ago, and give up those that wait for 7 days; how many. Needs the platform's token."""
+    return await tx.one(_SWEEP_MAIL, sent_days=_SENT_DAYS, waiting_days=_WAITING_DAYS)
 
 
 async def mail_state(tx: Tx) -> MailState:

@@ -60,6 +60,15 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A letter that waits to be sent: which, to whom, since when."""
+
+    template: str
+    recipient: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MailState:
     """How many wait, how many of those failed at least once, and how many were given up."""
 

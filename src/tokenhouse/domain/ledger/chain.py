@@ -68,10 +68,15 @@ async def verify_chain(database: Database, progress: Callable[[str], None] | Non
         blocks = await tx.all(_BLOCKS)
         fault = broken_block(blocks)
         sound = blocks if fault is None else blocks[: fault.number - 1]
+        coming = Late([], [])
         if sound:
-            fault = await _contents_fault(tx, sound, tell) or fault
+            # What came late to the last of them, a block behind it covers, or one that is yet to be closed.
+            coming = await _late(tx, sound[-1], await tx.one(_MOMENT, margin=0))
+            fault = await _contents_fault(tx, sound, coming, tell) or fault
         after = blocks[-1].until.isoformat() if blocks else _EVER
         waiting = await tx.one(_WAITING, after=after)
+        if len(sound) == len(blocks):
+            waiting += len(coming.audits) + len(coming.entries)
     return ChainProof(len(blocks), _head(blocks[-1]) if blocks else None, fault, waiting)
 
 
@@ -163,12 +168,17 @@ async def _late(tx: Tx, last: Block | None, moment: Moment) -> Late:
     )
 
 
-async def _contents_fault(tx: Tx, blocks: Sequence[Block], tell: Callable[[str], None]) -> Fault | None:
-    """Derive the contents of blocks that hang together, and name the first whose contents differ."""
+async def _contents_fault(tx: Tx, blocks: Sequence[Block], coming: Late, tell: Callable[[str], None]) -> Fault | None:
+    """Derive the contents of blocks that hang together, and name the first whose contents differ.
+
+    coming: rows of their time that belong to a block behind them.
+    """
+    behind = len(blocks) + 1
     span = _Span(_EVER, _EVER, blocks[-1].until.isoformat(), [block.until for block in blocks])
     tell("acts")
-    audits = await _sealed(tx, _AUDITS, [(block.late_audits, block.number) for block in blocks], span)
-    late = [(block.late_entries, block.number) for block in blocks]
+    late_audits = [(block.late_audits, block.number) for block in blocks]
+    audits = await _sealed(tx, _AUDITS, [*late_audits, (coming.audits, behind)], span)
+    late = [*((block.late_entries, block.number) for block in blocks), (coming.entries, behind)]
     tell("entries")
     entries = await _sealed(tx, _ENTRIES, late, span)
     tell("transfers")

@@ -37,7 +37,8 @@ ORDER BY b.number;
 -- late : Late
 -- What was recorded before `before`, and committed by one of the transactions that were open at the snapshot `seen`.
 -- all_later: and by any that began after it, for a clock that was set back. A row tells its transaction by 32 bits; the
--- present snapshot has the rest. An entry is as late as its transfers, which nothing changes, where it has any.
+-- present snapshot has the rest. An entry is as late as its transfers, which nothing changes, where it has any; where a
+-- person was taken out of it since, it says itself which transaction wrote it.
 WITH given AS MATERIALIZED (
   SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS now,
          pg_snapshot_xmax(%(seen)s::text::pg_snapshot)::text::bigint AS next,
@@ -55,7 +56,9 @@ WITH given AS MATERIALIZED (
   CROSS JOIN ledger.transfer AS t
   WHERE t.recorded_at >= %(since)s::timestamptz AND t.recorded_at < %(before)s::timestamptz
 ), still AS (
-  SELECT e.id, g.now - ((g.now - e.xmin::text::bigint) & 4294967295) AS transaction
+  SELECT e.id,
+         g.now - ((g.now - coalesce((e.answer ->> 'transaction')::bigint, e.xmin::text::bigint)) & 4294967295)
+         AS transaction
   FROM given AS g
   CROSS JOIN ledger.entry AS e
   WHERE e.recorded_at >= %(since)s::timestamptz AND e.recorded_at < %(before)s::timestamptz

@@ -1,28 +1,31 @@
-"""The verbs of the market. Models and characters are the platform's to change; a purchase is the buyer's."""
+"""The verbs of models and characters, which are the platform's to change."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from tokenhouse.domain import access, catalog, ledger, wallets
+from tokenhouse.domain import access, catalog
 from tokenhouse.domain.catalog.types import Catalog
-from tokenhouse.domain.ledger import chart
-from tokenhouse.domain.ledger.rules import refuse_other
-from tokenhouse.domain.ledger.types import Command, EntryRow, LegRow
 from tokenhouse.domain.market import rules
 from tokenhouse.domain.market.types import (
+    Category,
     Character,
+    CharacterChanges,
+    CharacterPlace,
     Model,
     ModelChanges,
+    ModelPlace,
     ModelValues,
     NewCharacter,
     NewModel,
     Owned,
+    Place,
     PricingVersion,
-    Sale,
+    Sort,
+    Wanted,
 )
-from tokenhouse.domain.wallets.rules import burn
-from tokenhouse.domain.wallets.types import Wallet, WalletPosting
 from tokenhouse.infra.database import Tx, arrays, load_queries, sqlstate
 from tokenhouse.infra.kernel.errors import Conflict, NotFound
 from tokenhouse.infra.kernel.ids import new_id
@@ -33,13 +36,19 @@ _UPDATE_MODEL = _Q.nothing("update_model")
 _LOCK_MODEL = _Q.rows("lock_model", int)
 _ARCHIVE_MODEL = _Q.nothing("archive_model")
 _MODELS = _Q.rows("models", Model)
-_MODEL_PAGE = _Q.rows("model_page", str)
+_MODEL_PAGE = _Q.rows("model_page", ModelPlace)
+_CATEGORIES = _Q.rows("categories", Category)
 _PRICING_VERSIONS = _Q.rows("pricing_versions", PricingVersion)
 _CREATE_CHARACTER = _Q.rows("create_character", datetime)
 _FIND_CHARACTER = _Q.rows("find_character", Character)
 _OWNED_BY = _Q.rows("owned_by", Owned)
-_LOCK_FOR_SALE = _Q.rows("lock_for_sale", Sale)
-_OWN = _Q.nothing("own")
+_CHARACTER_PAGE = _Q.rows("character_page", CharacterPlace)
+_LOCK_CHARACTER = _Q.nothing("lock_character")
+_UPDATE_CHARACTER = _Q.nothing("update_character")
+_ARCHIVE_CHARACTER = _Q.nothing("archive_character")
+
+ANY = Wanted()
+"""Every model that is not archived."""
 
 _TAKEN = "23505"
 
@@ -88,6 +97,11 @@ async def remove_model(tx: Tx, external_id: str) -> Model:
     return (await find_models(tx, [external_id]))[external_id]
 
 
+async def lock_model(tx: Tx, external_id: str) -> Model:
+    """Lock a model against other changes, and return it as it is now. NotFound: none, or archived. The platform's."""
+    return (await _locked(tx, external_id))[0]
+
+
 async def find_model(tx: Tx, external_id: str, *, archived: bool = False) -> Model | None:
     """Return the model of that id; one that is archived only if asked for."""
     model = (await find_models(tx, [external_id])).get(external_id)
@@ -101,17 +115,71 @@ async def find_models(tx: Tx, external_ids: Iterable[str]) -> dict[str, Model]:
 
 
 async def list_models(
-    tx: Tx,
-    *,
-    before: int | None = None,
-    category: str | None = None,
-    active: bool | None = None,
-    most: int = 100,
-) -> list[Model]:
-    """Return models that are not archived, the newest first. before: older than the model of that number."""
-    page = await tx.all(_MODEL_PAGE, before=before, category=category, active=active, most=most)
-    found = await find_models(tx, page)
-    return [found[external_id] for external_id in page]
+    tx: Tx, wanted: Wanted = ANY, *, sort: Sort = "newest", after: Place | None = None, most: int = 100
+) -> tuple[list[Model], Place | None]:
+    """Return models that are not archived, as they are wanted, in an order: a page of them, and where it ended.
+
+    after: where the page before ended; None returned: there are no more.
+    """
+    words = None if wanted.q is None else rules.words_of(wanted.q)
+    if wanted.q is not None and words is None:
+        return [], None
+    page = await tx.all(
+        _MODEL_PAGE,
+        sort=sort,
+        words=words,
+        category=wanted.category,
+        premium=wanted.premium,
+        active=wanted.active,
+        owner=wanted.owner,
+        creator=wanted.creator,
+        price_from=wanted.price_from,
+        price_to=wanted.price_to,
+        after_rank=after.rank if after else None,
+        after_word=after.word if after else None,
+        after_id=after.id if after else None,
+        most=most + 1,
+    )
+    shown = page[:most]
+    found = await find_models(tx, [one.external_id for one in shown])
+    end = Place(shown[-1].rank, shown[-1].word, shown[-1].id) if len(page) > most else None
+    return [found[one.external_id] for one in shown], end
+
+
+async def categories(tx: Tx, *, active: bool | None = None) -> list[Category]:
+    """Return the categories that have models, and how many; active: only those that are, or are not."""
+    return await tx.all(_CATEGORIES, active=active)
+
+
+async def put_model(tx: Tx, terms: Catalog, fields: Mapping[str, Any]) -> tuple[Model | None, Model]:
+    """Change the model of an id, or make it where there is none: what it was (None: it is new), and what it is.
+
+    fields: those of ModelChanges, and `id`. The platform's. Raises as `create_model` and `update_model`;
+    ValidationFailed where a new one lacks name or category; Conflict (already_exists) for one that was archived.
+    """
+    external_id = rules.check_external_id(fields["id"])
+    given: dict[str, Any] = {name: value for name, value in fields.items() if name != "id"}
+    before = await find_model(tx, external_id, archived=True)
+    if before is not None and before.archived_at is not None:
+        raise Conflict(
+            f"The model {external_id!r} was taken off the market for good. Choose another id.", code="already_exists"
+        )
+    if before is not None:
+        changes: ModelChanges = given  # type: ignore[assignment] # the caller's fields are those of ModelChanges
+        before, _ = await _locked(tx, external_id)
+        return before, await update_model(tx, terms, external_id, changes)
+    return None, await create_model(tx, terms, rules.new_model(external_id, given))
+
+
+async def decide_submission(tx: Tx, terms: Catalog, external_id: str, *, approved: bool) -> tuple[Model, Model]:
+    """Put a model on the market that its creator submitted, or refuse it: what it was, and what it is. The platform's.
+
+    One that was refused may still be approved. NotFound: no such model. Conflict (not_pending): it does not wait.
+    """
+    before, _ = await _locked(tx, external_id)
+    rules.check_submission(before, approved=approved)
+    changes: ModelChanges = {"approval": "approved" if approved else "rejected", "active": approved}
+    return before, await update_model(tx, terms, external_id, changes)
 
 
 async def pricing_versions(tx: Tx, model_id: int) -> list[PricingVersion]:
@@ -127,7 +195,7 @@ async def create_character(tx: Tx, new: NewCharacter) -> Character:
     external_id = new_id() if new.external_id is None else rules.check_external_id(new.external_id)
     model = await find_model(tx, new.model_id)
     if model is None:
-        raise _no_model(new.model_id)
+        raise no_model(new.model_id)
     try:
         created_at = await tx.one(
             _CREATE_CHARACTER,
@@ -147,80 +215,52 @@ async def find_character(tx: Tx, external_id: str) -> Character | None:
     return await tx.first(_FIND_CHARACTER, external_id=external_id)
 
 
+async def list_characters(
+    tx: Tx, *, model_id: str | None = None, before: int | None = None, most: int = 100
+) -> list[CharacterPlace]:
+    """Return characters, of one model or of all, the newest first; before: older than the one of that number."""
+    return await tx.all(_CHARACTER_PAGE, model_id=model_id, before=before, most=most)
+
+
+async def update_character(tx: Tx, external_id: str, changes: CharacterChanges) -> tuple[Character, Character]:
+    """Change a character: what it was, and what it is. The platform's.
+
+    NotFound: no such character; no such model, or archived.
+    """
+    await tx.run(_LOCK_CHARACTER, external_id=external_id)
+    before = await find_character(tx, external_id)
+    if before is None:
+        raise _no_character(external_id)
+    after = replace(before, **changes)
+    model = await find_model(tx, after.model_id)
+    if model is None:
+        raise no_model(after.model_id)
+    await tx.run(
+        _UPDATE_CHARACTER, external_id=external_id, name=after.name, image_url=after.image_url, model_id=model.id
+    )
+    return before, after
+
+
+async def remove_character(tx: Tx, external_id: str) -> Character:
+    """Take a character off for good; receipts that name it stay. The platform's. NotFound: no such character."""
+    await tx.run(_LOCK_CHARACTER, external_id=external_id)
+    character = await find_character(tx, external_id)
+    if character is None:
+        raise _no_character(external_id)
+    await tx.run(_ARCHIVE_CHARACTER, external_id=external_id)
+    return character
+
+
 async def owned_by(tx: Tx, account_id: int) -> list[Owned]:
     """Return what an account bought and still owns, the latest first."""
     return await tx.all(_OWNED_BY, account_id=account_id)
-
-
-async def purchase(
-    tx: Tx, terms: Catalog, command: Command, model_id: str, upgrade_url: str
-) -> tuple[dict[str, object], bool]:
-    """Buy a model with general credits: payment and ownership in one. A teller's, for the buyer.
-
-    Returns the answer and whether it is a replay. NotFound: no such model. Conflict: model_inactive,
-    already_owned. InsufficientTokens. Locks the buyer's wallets, then the model; in a race a retry of the
-    transaction is safe.
-    """
-    party = command.party
-    model = await find_model(tx, model_id, archived=True)
-    # First of all: it locks every wallet in key order, whatever is due.
-    await wallets.settle(tx, terms, party)
-    wallet = await _open_wallet(tx, party.bucket, party.id, terms.credit_types[rules.CREDIT_TYPE])
-    earlier = await ledger.entry_of(tx, party.bucket, party.id, command.key)
-    if earlier is not None:
-        refuse_other(earlier.fingerprint, command.fingerprint)
-        return earlier.answer or {}, True
-    if model is None or model.archived_at is not None:
-        raise _no_model(model_id)
-    sale = await tx.one(_LOCK_FOR_SALE, model_id=model.id, account_id=party.id)
-    price = rules.decide_sale(sale, model_id, wallet.available, upgrade_url)
-    at = await ledger.now(tx)
-    answer: dict[str, object] = {
-        "model_id": model_id,
-        "account_id": party.external_id,
-        "price_credits": price,
-        "credit_type": rules.CREDIT_TYPE,
-        "balance": wallet.balance - price,
-        "bought_at": at.isoformat(),
-        "ownership": sale.ownership,
-    }
-    entry = new_id()
-    await wallets.post(tx, _payment(command, wallet, price, entry, answer), at)
-    await tx.run(_OWN, model_id=model.id, account_id=party.id, price_credits=price, entry_id=entry, at=at)
-    return answer, False
-
-
-async def _open_wallet(tx: Tx, bucket: int, owner_id: int, asset_id: int) -> Wallet:
-    """Lock a wallet, opened first where it is missing."""
-    key = (owner_id, asset_id)
-    found = await wallets.load(tx, bucket, [key])
-    if not found:
-        await ledger.open_accounts(tx, bucket, [key], "wallet")
-        found = await wallets.load(tx, bucket, [key])
-    return found[0]
-
-
-def _payment(command: Command, wallet: Wallet, price: int, entry: str, answer: dict[str, object]) -> WalletPosting:
-    """Take the price from the wallet's grants, in burn order, to the platform's revenue."""
-    owner, asset = wallet.owner_id, wallet.asset_id
-    posting = WalletPosting(command.party.bucket)
-    posting.entries.append(EntryRow(owner, command.key, entry, "purchase", command.fingerprint, json.dumps(answer)))
-    if not price:
-        return posting
-    for leg, (lot, part) in enumerate(burn(wallet.lots, price)):
-        posting.move(owner, asset, lot.id, -part)
-        posting.legs.append(
-            LegRow(entry, leg, "purchase", asset, wallet.account, chart.revenue(asset), part, owner, lot.id)
-        )
-    posting.wallet(owner, asset, -price, 0, price)
-    return posting
 
 
 async def _locked(tx: Tx, external_id: str) -> tuple[Model, int]:
     """Lock a model; return it as it is now, and how many own it."""
     owners: int | None = await tx.one(_LOCK_MODEL, external_id=external_id)
     if owners is None:
-        raise _no_model(external_id)
+        raise no_model(external_id)
     return (await find_models(tx, [external_id]))[external_id], owners
 
 
@@ -244,7 +284,12 @@ def _params(values: ModelValues) -> dict[str, object]:
     return {**rules.written(values), "features": json.dumps(values.features)}
 
 
-def _no_model(external_id: str) -> NotFound:
+def _no_character(external_id: str) -> NotFound:
+    return NotFound(f"There is no character {external_id[:128]!r}. Create it with POST /v1/characters.")
+
+
+def no_model(external_id: str) -> NotFound:
+    """Say that there is no such model."""
     return NotFound(f"There is no model {external_id[:128]!r}. Create it with POST /v1/models.")
 
 

@@ -3,6 +3,7 @@
 from tokenhouse.domain.metering.checks import Checks, Verdict
 from tokenhouse.domain.metering.credits import credit_charge
 from tokenhouse.domain.metering.group_commit import LANES, GroupCommit, settle_account
+from tokenhouse.domain.metering.model_reviews import review_model
 from tokenhouse.domain.metering.months import Month, Move, month
 from tokenhouse.domain.metering.privacy import Kept, erase, kept_of
 from tokenhouse.domain.metering.reversals import reverse
@@ -33,6 +34,7 @@ __all__ = [
     "receipts",
     "receipts_of",
     "reverse",
+    "review_model",
     "run_schedules",
     "settle_account",
     "statement",

@@ -229,3 +229,37 @@ FROM (
 LEFT JOIN (SELECT x.asset_id, sum(x.balance) AS sum FROM ledger.account AS x GROUP BY x.asset_id) AS a
   ON a.asset_id = s.id
 ORDER BY s.id;
+
+-- ratings : Difference*
+-- A model's rating is the sum and the number of its published reviews.
+SELECT concat_ws(' ', 'model', coalesce(g.model_id, r.model_id)) AS subject,
+       concat_ws(' ', coalesce(g.stars, 0), 'stars', coalesce(g.reviews, 0), 'reviews') AS recorded,
+       concat_ws(' ', coalesce(r.stars, 0), 'stars', coalesce(r.reviews, 0), 'reviews') AS derived
+FROM market.rating AS g
+FULL JOIN (
+  SELECT x.model_id, sum(x.stars) AS stars, count(*) AS reviews FROM market.review AS x WHERE x.state = 'published'
+  GROUP BY x.model_id
+) AS r ON r.model_id = g.model_id
+WHERE coalesce(g.stars, 0) <> coalesce(r.stars, 0) OR coalesce(g.reviews, 0) <> coalesce(r.reviews, 0);
+
+-- purchases : Difference*
+-- A purchase has one ownership and took its price; a refund ended one and gave as much back. Of the others, nothing
+-- was paid: a transfer began them.
+SELECT concat_ws(' ', 'entry', coalesce(e.id, o.entry_id)) AS subject,
+       concat_ws(' ', coalesce(o.kind, 'no ownership'), o.price) AS recorded,
+       concat_ws(' ', coalesce(e.kind, 'no entry'), e.amount) AS derived
+FROM (
+  SELECT x.id, x.account_id, x.kind, coalesce(sum(t.amount), 0) AS amount
+  FROM ledger.entry AS x
+  LEFT JOIN ledger.transfer AS t ON t.bucket = x.bucket AND t.entry_id = x.id
+  WHERE x.kind IN ('purchase', 'refund')
+  GROUP BY x.id, x.account_id, x.kind
+) AS e
+FULL JOIN (
+  SELECT x.entry_id, x.account_id, 'purchase' AS kind, x.price_credits AS price FROM market.ownership AS x
+  WHERE x.entry_id IS NOT NULL OR x.price_credits > 0
+  UNION ALL
+  SELECT x.refund_entry_id, x.account_id, 'refund', x.price_credits FROM market.ownership AS x
+  WHERE x.refund_entry_id IS NOT NULL
+) AS o ON o.entry_id = e.id
+WHERE e.id IS NULL OR o.entry_id IS NULL OR e.kind <> o.kind OR e.account_id <> o.account_id OR e.amount <> o.price;

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from tokenhouse.domain import access, payouts, wallets
+from tokenhouse.domain import access, market, payouts, wallets
+from tokenhouse.domain.access.acts import KeptAct
 from tokenhouse.domain.access.rules import opaque_id
-from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, Role, SessionView
+from tokenhouse.domain.access.types import Account, ApiKeyView, Credential, External, InvitedTo, Role, SessionView
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.ledger.types import Party
+from tokenhouse.domain.market.types import Review
 from tokenhouse.domain.metering.statements import Statement, statement
 from tokenhouse.domain.payouts.types import MethodSet, Schedule
 from tokenhouse.domain.wallets.types import Enrolment, GrantView, WalletView
@@ -35,8 +38,23 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What an app wrote of an account elsewhere than on its charges. kind: reversal, report or hold."""
+
+    kind: str
+    id: UUID
+    at: datetime
+    words: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """All that is kept of an account; memberships by the organization's id, in whose records other words may stand."""
+    """All that is kept of an account; memberships by the organization's id, in whose records other words may stand.
+
+    named_by_others: how many uses of other accounts name this one as their user: what stands there is theirs to give.
+    acts: what the account did and what was done to it. Left out are only the names that an app gave its own calls
+    (idempotency keys).
+    """
 
     account: Account
     enrolment: Enrolment | None
@@ -48,8 +66,13 @@ class Kept:
     wallets: list[WalletView]
     grants: list[GrantView]
     models: list[Owned]
+    reviews: list[Review]
     charges: Charges
+    said: list[Said]
+    named_by_others: int
     earnings: Statement
+    invitations: list[InvitedTo]
+    acts: list[KeptAct]
     paid_by: MethodSet | None
     schedule: Schedule | None
 
@@ -58,13 +81,19 @@ _Q = load_queries(__file__)
 _ERASE = _Q.rows("erase", bool)
 _CHARGES_OF = _Q.rows("charges_of", Charges)
 _MODELS_OF = _Q.rows("models_of", Owned)
+_SAID_OF = _Q.rows("said_of", Said)
+_NAMED_BY_OTHERS = _Q.rows("named_by_others", int)
 
 _REFUSED = "TH409"
 _GRANTS_AT_ONCE = 1000
+_REVIEWS_AT_MOST = 100_000
 
 
 async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int) -> Kept:
-    """Gather what is kept of an account, receipts and accruals by their number only. Needs the platform's token."""
+    """Gather what is kept of an account, receipts and accruals by their number only. Needs the platform's token.
+
+    Letters that wait stand in alerts, above.
+    """
     party = Party(account.id, account.bucket, account.external_id)
     roles = await access.organizations_of(tx, account.id)
     organizations = await access.accounts_by_number(tx, roles)
@@ -86,8 +115,13 @@ async def kept_of(tx: Tx, catalog: Catalog, account: Account, maturity_days: int
         wallets=(await wallets.wallets_of(tx, catalog, party))[0],
         grants=grants,
         models=await tx.all(_MODELS_OF, account_id=account.id),
+        reviews=await market.list_reviews(tx, account_id=account.id, most=_REVIEWS_AT_MOST),
         charges=await tx.one(_CHARGES_OF, bucket=account.bucket, account_id=account.id),
+        said=await tx.all(_SAID_OF, bucket=account.bucket, account_id=account.id),
+        named_by_others=await tx.one(_NAMED_BY_OTHERS, account_id=account.id, name=account.external_id),
         earnings=await statement(tx, account.id, maturity_days),
+        invitations=await access.invitations_to(tx, account.id),
+        acts=await access.acts_of(tx, account.id),
         paid_by=await payouts.paid_by(tx, account.id),
         schedule=await payouts.schedule_of(tx, account.id),
     )

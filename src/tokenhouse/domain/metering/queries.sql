@@ -176,6 +176,41 @@ UNION ALL
 SELECT m.external_id, 'creator', m.created_at FROM market.model AS m WHERE m.creator_id = %(account_id)s::bigint
 ORDER BY since, model_id;
 
+-- used : bool
+-- Whether a use of a model by this account counts for it, and was not reversed whole.
+SELECT count(*) > 0 AS used
+FROM (
+  SELECT u.id
+  FROM metering.usage AS u
+  LEFT JOIN metering.reversal AS r ON r.bucket = u.bucket AND r.usage_id = u.id AND r.whole
+  WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint
+    AND u.model_id = %(model_id)s::bigint AND u.counted AND r.id IS NULL
+  LIMIT 1
+) AS x;
+
+-- said_of : Said*
+-- What an app wrote of an account elsewhere than on its charges: reasons of reversals, reports of uses, holds that ended
+-- without a charge or are open.
+SELECT 'reversal' AS kind, r.id, r.recorded_at AS at, jsonb_build_object('reason', r.reason) AS words
+FROM metering.reversal AS r
+WHERE r.bucket = %(bucket)s::smallint AND r.account_id = %(account_id)s::bigint
+UNION ALL
+SELECT 'report', u.id, u.recorded_at, jsonb_build_object('user_id', u.user_label, 'metadata', u.metadata)
+FROM metering.usage AS u
+WHERE u.bucket = %(bucket)s::smallint AND u.account_id = %(account_id)s::bigint AND u.kind = 'report'
+UNION ALL
+SELECT 'hold', h.id, h.created_at,
+       jsonb_build_object('user_id', h.details -> 'user_label', 'metadata', (h.details ->> 'metadata')::jsonb)
+FROM ledger.hold AS h
+WHERE h.bucket = %(bucket)s::smallint AND h.account_id = %(account_id)s::bigint AND h.state <> 'captured'
+ORDER BY at, id;
+
+-- named_by_others : int
+-- How many uses of other accounts name this one as their user.
+SELECT count(*) AS count
+FROM metering.usage AS u
+WHERE u.user_label = %(name)s::text AND u.account_id <> %(account_id)s::bigint;
+
 -- maturing_by_bucket : Maturing*
 -- The same by bucket, or of one bucket, with one charge left out: what others' uses may still take back.
 SELECT m.bucket::integer AS bucket, m.nanos

@@ -253,7 +253,7 @@ def post_params(posting: MeteringPosting, at: datetime) -> dict[str, object]:
 
 
 def _usage(row: UsageRow) -> str:
-    """Write a use as a row of metering.usage, in its columns' order; bucket and time of recording are left out."""
+    """Write a use as a row of metering.usage, in its columns' order; bucket, recording time and xact are left out."""
     (
         usage, account, asset, kind, counted, usage_type, amount, credit_sum, balance, nanos, reason, operation, rate,
         model, character, hold, earners, user_label, upstream_model, provider, cost, quantity, metadata, occurred_at,
@@ -264,7 +264,7 @@ def _usage(row: UsageRow) -> str:
         f"{nanos},{reason or ''},{field(operation)},{'' if rate is None else rate},{'' if model is None else model},"
         f"{'' if character is None else character},{hold or ''},{_ids(earners)},{field(user_label)},"
         f"{field(upstream_model)},{field(provider)},{'' if cost is None else cost},{field(quantity)},"
-        f'{field(metadata)},{field(occurred_at)},)"'
+        f'{field(metadata)},{field(occurred_at)},,)"'
     )
 
 

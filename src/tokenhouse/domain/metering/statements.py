@@ -44,10 +44,15 @@ _ACCRUALS = _Q.rows("accruals", Accrual)
 _MATURING = _Q.rows("maturing", int)
 
 
-async def statement(tx: Tx, earner_id: int, maturity_days: int) -> Statement:
-    """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened."""
+async def statement(tx: Tx, earner_id: int, maturity_days: int, maturing: int | None = None) -> Statement:
+    """Return the sums of an earner. What a use earned is payable `maturity_days` after it happened.
+
+    maturing: what is not yet, where the caller knows it from sums; else the records since then are read.
+    """
     owed = await earnings.accrued(tx, earner_id)
-    maturing = min(owed, await tx.one(_MATURING, earner_id=earner_id, days=maturity_days))
+    if maturing is None:
+        maturing = await tx.one(_MATURING, earner_id=earner_id, days=maturity_days)
+    maturing = min(owed, maturing)
     out = await payouts.sums(tx, earner_id)
     return Statement(owed + out.in_payout + out.paid, maturing, owed - maturing, out.in_payout, out.paid)
 

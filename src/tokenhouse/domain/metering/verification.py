@@ -59,11 +59,18 @@ INVARIANTS: tuple[Query[Difference], ...] = (
 )
 
 
-async def verify(database: Database, progress: Callable[[str], None] | None = None) -> Proof:
-    """Prove the books on one snapshot; it may run beside the service. progress: told each invariant's name."""
+async def verify(
+    database: Database,
+    progress: Callable[[str], None] | None = None,
+    also: tuple[Query[Difference], ...] = (),
+) -> Proof:
+    """Prove the books on one snapshot; it may run beside the service.
+
+    progress: told each invariant's name. also: invariants of higher packages, looked at on the same snapshot.
+    """
     async with database.read(PLATFORM, ttl_seconds=_SNAPSHOT_TTL_SECONDS) as tx:
         findings = []
-        for invariant in INVARIANTS:
+        for invariant in (*INVARIANTS, *also):
             if progress is not None:
                 progress(invariant.name)
             findings.append(await _look(tx, invariant))

@@ -30,14 +30,14 @@ async def enrol(tx: Tx, catalog: Catalog, party: Party, plan_id: str, time_zone:
     await _post_settlement(tx, party, rules.settle(wallets, fresh, plan, catalog.credit_types, at), at, "enrol")
 
 
-async def change_plan(tx: Tx, catalog: Catalog, party: Party, plan_id: str) -> None:
-    """Move an account to another plan, at once. UnknownReference: no such plan."""
+async def change_plan(tx: Tx, catalog: Catalog, party: Party, plan_id: str) -> str:
+    """Move an account to another plan, at once; the plan before. UnknownReference: no such plan."""
     plan = service.plan_of(catalog, plan_id)
     await settle(tx, catalog, party)
     wallets = await _lock(tx, catalog, party, plan)
     enrolment = await tx.one(_ENROLMENT_OF, bucket=party.bucket, account_id=party.id)
     if enrolment.plan_id == plan.id:
-        return
+        return plan.id
     lots = await tx.all(
         _ALLOWANCE_LOTS,
         bucket=party.bucket,
@@ -62,6 +62,7 @@ async def change_plan(tx: Tx, catalog: Catalog, party: Party, plan_id: str) -> N
             assets=arrays.ints(wallet.asset_id for wallet, _ in settlement.ended),
             lots=arrays.ints(lot.id for _, lot in settlement.ended),
         )
+    return enrolment.plan_id
 
 
 async def settle(tx: Tx, catalog: Catalog, party: Party) -> bool:

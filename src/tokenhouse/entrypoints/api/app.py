@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from tokenhouse import __version__
-from tokenhouse.entrypoints.api import compat, docs, openapi, ops
+from tokenhouse.entrypoints.api import compat, compat_analytics, docs, openapi, ops
 from tokenhouse.entrypoints.api.call import SCOPE
 from tokenhouse.entrypoints.api.problems import invalid, render
 from tokenhouse.entrypoints.api.refused import page_of
@@ -20,17 +20,22 @@ from tokenhouse.entrypoints.api.v1 import (
     accounts,
     audit,
     batch,
+    characters,
     charges,
     checks,
+    creators,
     earnings,
     holds,
     keys,
     members,
+    model_bulk,
+    model_reviews,
     models,
     payees,
     payout_batches,
     payouts,
     privacy,
+    sales,
     sessions,
     statements,
     wallets,
@@ -53,18 +58,24 @@ _NOUNS: tuple[APIRouter, ...] = tuple(
         batch,
         holds,
         checks,
+        model_bulk,
         models,
+        characters,
+        sales,
+        model_reviews,
         earnings,
         payouts,
         payees,
         payout_batches,
         statements,
+        creators,
         keys,
         members,
         sessions,
         privacy,
         audit,
         compat,
+        compat_analytics,
         ops,
     )
 )

@@ -31,13 +31,13 @@ class Call:
 
     query: as it was sent. body: parsed, or NO_BODY. key: its Idempotency-Key. user: its X-User-ID, which only the
     platform's keys may name; a user's own key naming itself leaves it None. address: the caller's, "" where there is
-    none. page: whether a browser wants a page, also of a refusal. limits: headers that tell of the limits that the
-    request was counted on.
+    none. page: whether a browser wants a page, also of a refusal. tls: whether it came by TLS. limits: headers that
+    tell of the limits that the request was counted on.
     """
 
     __slots__ = (
         "address", "authority", "body", "key", "limits", "method", "page", "path", "query", "request_id", "runtime",
-        "user",
+        "tls", "user",
     )  # fmt: skip
 
     def __init__(self, runtime: "Runtime", method: str, path: str, request_id: str) -> None:
@@ -52,6 +52,7 @@ class Call:
         self.user: str | None = None
         self.address = ""
         self.page = False
+        self.tls = False
         self.limits: tuple[tuple[bytes, bytes], ...] = ()
 
     @property

@@ -8,7 +8,7 @@ from tokenhouse.domain import earnings, market, metering, wallets
 from tokenhouse.domain.access.types import Identity
 from tokenhouse.domain.catalog.types import Catalog
 from tokenhouse.domain.market.rules import credit_cost
-from tokenhouse.domain.market.types import Model
+from tokenhouse.domain.market.types import Model, Wanted
 from tokenhouse.domain.metering.types import Done, Order, Receipt
 from tokenhouse.entrypoints.api.call import Call, party_of, uuid_of
 from tokenhouse.entrypoints.api.compat_shapes import (
@@ -27,6 +27,7 @@ from tokenhouse.entrypoints.api.compat_shapes import (
 from tokenhouse.entrypoints.api.problems import exact_json
 from tokenhouse.entrypoints.api.reference import COMPAT_COMMAND, COMPAT_READ, found
 from tokenhouse.entrypoints.api.routing import TheCall, router
+from tokenhouse.entrypoints.api.v1.model_shapes import rating
 from tokenhouse.entrypoints.api.v1.models import purchase, reader
 from tokenhouse.entrypoints.api.v1.wallets import looked_at
 from tokenhouse.infra.database import Actor
@@ -267,6 +268,8 @@ def _model_json(model: Model, *, owned: bool) -> dict[str, Any]:
         "premium": model.premium,
         "active": model.active,
         "owned": owned,
+        "image": model.image_url or model.character_image,
+        "rating": rating(model),
     }
 
 
@@ -280,7 +283,7 @@ async def models(call: TheCall) -> Response:
     """List the models on offer, the newest first, and those that the caller (or X-User-ID) owns."""
     owner = await call.caller() if call.user is not None or call.authority.account is not None else None
     async with call.runtime.database.read(reader(call)) as tx:
-        offered = await market.list_models(tx, active=True, most=_MOST_MODELS)
+        offered, _ = await market.list_models(tx, Wanted(active=True), most=_MOST_MODELS)
         owned = await market.owned_by(tx, owner.id) if owner is not None else []
         bought = await market.find_models(tx, [one.model_id for one in owned])
     return _answer(

@@ -159,6 +159,10 @@ class CompatModel(Answer):
     premium: bool
     active: bool
     owned: bool
+    image: str | None
+    """Its own picture, else that of its first character."""
+    rating: float | None
+    """The average of its reviews' stars; null without reviews."""
 
 
 class ModelsOut(Answer):

@@ -1,9 +1,14 @@
 """Opaque cursors of lists: where the last page ended."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
-from tokenhouse.infra.kernel.errors import ValidationFailed
+from tokenhouse.infra.kernel import strict_json
+from tokenhouse.infra.kernel.errors import BadRequest, ValidationFailed
+
+T = TypeVar("T")
 
 
 def cursor_of(last: object) -> str:
@@ -39,6 +44,19 @@ def number_after(cursor: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise _foreign()
     return int(text)
+
+
+def json_after(cursor: str | None, read: Callable[[object], T | None]) -> T | None:
+    """Read the cursor of a list whose pages end at a JSON value; `read` gives None of what is none of that list."""
+    if cursor is None:
+        return None
+    try:
+        found = read(strict_json.loads(_after(cursor).encode()))
+    except (ValueError, BadRequest):
+        found = None
+    if found is None:
+        raise _foreign()
+    return found
 
 
 def _foreign() -> ValidationFailed:

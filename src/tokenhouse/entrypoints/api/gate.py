@@ -15,6 +15,7 @@ from tokenhouse.domain.access.signing import SAFE_METHODS, authority_of_session,
 from tokenhouse.domain.access.types import Authority
 from tokenhouse.entrypoints.api.call import SCOPE, Call
 from tokenhouse.entrypoints.api.headers import DATA, complete
+from tokenhouse.entrypoints.api.nul import refuse_nul, refuse_nul_in
 from tokenhouse.entrypoints.api.problems import Rendered, render
 from tokenhouse.entrypoints.api.refused import page_of
 from tokenhouse.entrypoints.api.runtime import Runtime
@@ -29,9 +30,9 @@ from tokenhouse.infra.kernel.errors import (
     TooLarge,
     Unauthorized,
     UnsupportedMediaType,
-    ValidationFailed,
 )
 from tokenhouse.infra.kernel.ids import new_id
+from tokenhouse.infra.telemetry.paths import shown
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -49,7 +50,6 @@ _ONCE = (
     b"authorization", b"idempotency-key", b"x-user-id", b"content-type", b"x-request-id", b"cookie", b"origin",
     b"sec-fetch-site", b"host",
 )  # fmt: skip
-_SECRET_PATHS = ("/reset/", "/invitations/")
 _VISIBLE = bytes(range(0x21, 0x7F))
 _MOST_KEY = 255
 _MOST_REQUEST_ID = 128
@@ -94,13 +94,15 @@ class Gate:
         path = scope["path"]
         call = Call(self._runtime, scope["method"], path, request_id)
         call.address = self._runtime.proxies.see(scope, headers)
-        tls_only = self._runtime.live and scope["scheme"] == "https"
+        call.tls = scope["scheme"] == "https"
+        tls_only = self._runtime.live and call.tls
         guarded = path.startswith(_GUARDED) or path in ("/v1", "/api")
         try:
             if guarded:
                 if len(headers) != len(found):
                     _refuse_twice(found)
                 await self._admit(call, headers, receive)
+                refuse_nul_in(path)
                 fast = self._fast.get((call.method, path))
                 if fast is not None:
                     call.query = scope["query_string"]
@@ -135,7 +137,7 @@ class Gate:
                     raise UnsupportedMediaType("Send the body as JSON, with Content-Type: application/json.")
                 call.body = strict_json.loads(raw)
                 if b"\\u0000" in raw:
-                    _refuse_nul(call.body, ())
+                    refuse_nul(call.body, ())
         key = headers.get(b"idempotency-key")
         if key is not None:
             if not 1 <= len(key) <= _MOST_KEY or key.translate(None, _VISIBLE):
@@ -157,7 +159,7 @@ class Gate:
         credentials = headers.get(b"authorization")
         try:
             if credentials is None:
-                authority = await self._signed_in(call.method, headers)
+                authority = await self._signed_in(call, headers)
             else:
                 authority = keys.admin(credentials) or await keys.authority(credentials)
         except Unauthorized:
@@ -166,17 +168,20 @@ class Gate:
         per_minute = limits.of(authority)
         if per_minute:
             await limits.caller(call, authority, per_minute)
+        if limits.counts_accounts:
+            await limits.account(call, authority)
         return authority
 
-    async def _signed_in(self, method: str, headers: Mapping[bytes, bytes]) -> Authority:
+    async def _signed_in(self, call: Call, headers: Mapping[bytes, bytes]) -> Authority:
         """Say on whose behalf a request acts that shows no key: its session's. Unauthorized without; CrossSite."""
         token = _cookie(headers.get(b"cookie", b""), self._runtime.cookie)
         found = None if token is None else await self._runtime.sessions.find(token)
         if found is None:
             raise Unauthorized
-        safe = method in SAFE_METHODS
+        safe = call.method in SAFE_METHODS
         told = (headers.get(name) for name in (b"sec-fetch-site", b"origin", b"host"))
-        if not safe and not from_our_pages(*(None if one is None else one.decode("latin-1") for one in told)):
+        words = (None if one is None else one.decode("latin-1") for one in told)
+        if not safe and not from_our_pages(*words, tls=call.tls):
             raise CrossSite
         return authority_of_session(found, reading=safe)
 
@@ -224,7 +229,7 @@ class Gate:
             "request failed",
             request_id=call.request_id,
             method=call.method,
-            path=_shown(call.path),
+            path=shown(call.path),
             exc_info=error,
             answered=known.code if known else "internal_error",
         )
@@ -250,7 +255,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=_shown(call.path),
+                path=shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -261,7 +266,7 @@ class Gate:
                 "request",
                 request_id=call.request_id,
                 method=call.method,
-                path=_shown(call.path),
+                path=shown(call.path),
                 status=status,
                 ms=round(seconds * 1000, 1),
                 code=code,
@@ -342,14 +347,6 @@ def _cookie(sent: bytes, name: bytes) -> str | None:
     return found[0].decode("latin-1") if len(found) == 1 else None
 
 
-def _shown(path: str) -> str:
-    """Give a path as the log has it: without the secret of a mailed link, and not too long."""
-    for start in _SECRET_PATHS:
-        if path.startswith(start):
-            return f"{start}…"
-    return path[:300]
-
-
 def _request_id(given: bytes | None) -> str:
     if given is not None and 1 <= len(given) <= _MOST_REQUEST_ID and not given.translate(None, _VISIBLE):
         return given.decode("ascii")
@@ -365,23 +362,6 @@ def _refuse_twice(found: list[tuple[bytes, bytes]]) -> None:
         if names.count(name) > 1:
             text = f"The header {name.decode()} stands twice; send it once."
             raise IdempotencyKeyInvalid(text) if name == b"idempotency-key" else BadRequest(text)
-
-
-def _refuse_nul(value: object, place: tuple[str | int, ...]) -> None:
-    """Refuse the character NUL in any text: the database cannot keep it."""
-    found = False
-    if isinstance(value, str):
-        found = "\0" in value
-    elif isinstance(value, list):
-        for number, one in enumerate(value):
-            _refuse_nul(one, (*place, number))
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            found = found or "\0" in name
-            _refuse_nul(one, (*place, name))
-    if found:
-        field = ".".join(str(part).replace("\0", "\\u0000")[:80] for part in place) or "body"
-        raise ValidationFailed.of(field, "holds the character NUL, which cannot be kept; take it out")
 
 
 async def _send(send: Send, rendered: Rendered, call: Call, *, tls_only: bool) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from math import ceil
 from typing import NamedTuple
 
@@ -39,15 +40,26 @@ class Verdict(NamedTuple):
 class Limits:
     """The limits in force, each 0 for none. A request that nobody can count is let through: charges go before limits.
 
-    per_minute: of an account's key or session. address_per_minute: of an address, without credentials.
-    named_user_per_minute: of a user whom platform keys name.
+    per_minute: of an account's key or session. account_per_minute: of all of an account's keys and sessions together,
+    for it may make as many as it likes. address_per_minute: of an address, without credentials. named_user_per_minute:
+    of a user whom platform keys name. uncounted: is told of each hit that was not counted.
     """
 
     def __init__(
-        self, storage: Storage, *, per_minute: int = 0, address_per_minute: int = 0, named_user_per_minute: int = 0
+        self,
+        storage: Storage,
+        *,
+        uncounted: Callable[[], None],
+        per_minute: int = 0,
+        account_per_minute: int = 0,
+        address_per_minute: int = 0,
+        named_user_per_minute: int = 0,
     ) -> None:
+        self._uncounted = uncounted
         self._window = MovingWindowRateLimiter(storage)
         self._per_minute = per_minute
+        self.counts_accounts = account_per_minute > 0
+        self._account_per_minute = account_per_minute
         self._address_per_minute = address_per_minute
         self.names_users = named_user_per_minute > 0
         self._named_user_per_minute = named_user_per_minute
@@ -69,11 +81,13 @@ class Limits:
     async def take(self, name: str, key: str, per_minute: int) -> Verdict | None:
         """Count a hit; None where it cannot be counted now."""
         if time.monotonic() < self._rests_until:
+            self._uncounted()
             return None
         try:
             verdict = await self._take(name, key, per_minute, _COUNT_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must stop nobody
             self._rests_until = time.monotonic() + _REST_SECONDS
+            self._uncounted()
             if not self._away:
                 self._away = True
                 _log.warning("requests cannot be counted; all are let through", reason=type(error).__name__)
@@ -107,6 +121,11 @@ class Limits:
             await self._count(call, "key", str(authority.key_id), per_minute)
         elif authority.account is not None:
             await self._count(call, "session", str(authority.account.id), per_minute)
+
+    async def account(self, call: Call, authority: Authority) -> None:
+        """Count a request by the account whose key or session it is. RateLimited: one too many."""
+        if authority.account is not None and not acts_for_anyone(authority):
+            await self._count(call, "account", str(authority.account.id), self._account_per_minute)
 
     async def stranger(self, call: Call) -> None:
         """Count a request without credentials, by its address. RateLimited: one too many."""

@@ -21,6 +21,7 @@ _TAGS = [
     ("Charges", "Credits taken for what was used, with a receipt for each."),
     ("Holds", "Credits set aside before the work, captured or given back after it."),
     ("Models", "Models on sale, their characters, and buying one."),
+    ("Reviews", "What those who used a model say of it."),
     ("Earnings", "What others' uses of a model brought its owners and its creator."),
     ("Payouts", "Earnings on their way out: asked for, approved, sent; how and when an account is paid."),
     ("Access", "Keys, sessions, the members of organizations, and invitations."),
@@ -69,8 +70,8 @@ _USER = {
 }
 _KEYED = {
     "charges_create", "charges_reverse", "holds_create", "holds_capture", "holds_void", "grants_create",
-    "models_purchase", "payouts_create", "payouts_approve", "payouts_complete", "payouts_fail", "payouts_cancel",
-    "payout_batches_create",
+    "models_purchase", "models_refund", "payouts_create", "payouts_approve", "payouts_complete", "payouts_fail",
+    "payouts_cancel", "payout_batches_create",
 }  # fmt: skip
 _KEY_HONOURED = {
     "payouts_bulk",
@@ -81,7 +82,8 @@ _KEY_HONOURED = {
 }
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_purchase_model", "invitations_accept",
+    "compat_models", "compat_purchase_model", "invitations_accept", "models_list",
+    "model_reviews_put", "model_reviews_remove",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 

@@ -23,7 +23,8 @@ class Runtime:
 
     cookie: the name of the cookie that sessions travel in. public_url: where people reach the service, without a slash
     at the end: links in mails begin with it; None where nobody said. hold_ttl_seconds: of a hold that names none.
-    payouts: what holds for them; bank: what bank files pay in. sealer: gives what seals and opens secrets. live:
+    payouts: what holds for them; bank: what bank files pay in. sealer: gives what seals and opens secrets.
+    creator_models: whether creators may submit models. moderated_reviews: whether reviews wait for a moderator. live:
     whether keys made here are real ones (`th_live_`), and browsers told to come by TLS only. ready: raises Unavailable
     where the service cannot serve. log_requests: whether every request is logged, not only those that fail or are slow.
     """
@@ -45,6 +46,8 @@ class Runtime:
     payouts: Terms
     bank: Bank
     sealer: Callable[[], Sealer]
+    creator_models: bool
+    moderated_reviews: bool
     live: bool
     ready: Callable[[], Awaitable[None]]
     metrics_public: bool

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
-from pydantic_core import to_json
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError, to_json
 
+from tokenhouse.domain.access.signing import EMAIL_MAX, EMAIL_PATTERN, is_email
 from tokenhouse.entrypoints.api.problems import refusal_of
 from tokenhouse.infra.kernel.errors import ValidationFailed
 
@@ -24,6 +25,12 @@ class Answer(BaseModel):
     """An answer, as the reference describes it."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+def _email(text: str) -> str:
+    if not is_email(text):
+        raise PydanticCustomError("email", "must be one e-mail address, such as ada@example.com")
+    return text
 
 
 def _instant(value: object) -> object:
@@ -71,7 +78,7 @@ Credits = Annotated[int, Field(ge=1, le=MAX_CREDITS, json_schema_extra={"example
 AnyCredits = Annotated[int, Field(ge=0, le=MAX_CREDITS)]
 """Whole credits, none included."""
 
-Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,255}$")]
+Email = Annotated[str, Field(max_length=EMAIL_MAX, pattern=EMAIL_PATTERN), AfterValidator(_email)]
 Word = Annotated[str, Field(min_length=1, max_length=128)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Note = Annotated[str, Field(max_length=500)]

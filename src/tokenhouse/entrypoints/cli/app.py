@@ -14,8 +14,10 @@ from tokenhouse.entrypoints.cli import (
     doctor,
     imports,
     migrate,
+    models,
     people,
     reseal,
+    rollups,
     serve,
     sql,
     verify,
@@ -44,7 +46,9 @@ accounts.keys.command("reseal")(reseal.reseal)
 app.add_typer(accounts.keys, name="keys")
 app.command()(accounts.grant)
 app.add_typer(imports.imports, name="import")
+app.add_typer(models.models, name="models")
 app.command(context_settings=sql.CONTEXT)(sql.sql)
+app.add_typer(rollups.rollups, name="rollups")
 app.add_typer(config.config, name="config")
 
 

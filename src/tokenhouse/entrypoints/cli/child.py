@@ -49,6 +49,8 @@ def _serve(settings: Settings, descriptor: int) -> None:
     """Serve HTTP on the listening socket that was inherited."""
     import uvicorn
 
+    from tokenhouse.entrypoints.cli.wire import Wire
+
     if settings.log_level != "debug":
         logging.getLogger("uvicorn").setLevel(logging.WARNING)  # starts and ends are the supervisor's to tell
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
@@ -65,7 +67,7 @@ def _serve(settings: Settings, descriptor: int) -> None:
         APPLICATION,
         factory=True,
         loop="uvloop",
-        http="httptools",
+        http=Wire,
         ws="none",
         lifespan="on",
         log_config=None,

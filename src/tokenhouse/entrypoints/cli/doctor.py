@@ -207,6 +207,7 @@ def _database(settings: "Settings", *, with_catalog: bool) -> Iterator[Finding]:
         if with_catalog:
             yield _in_force(settings)
         yield from _mail(settings)
+        yield _limits(settings)
 
 
 def _durability(facts: "DatabaseFacts") -> Iterator[Finding]:
@@ -295,6 +296,45 @@ async def _outbox(settings: "Settings") -> "MailState":
 
     async with opened(settings) as session, session.database.read(PLATFORM) as tx:
         return await alerts.mail_state(tx)
+
+
+def _limits(settings: "Settings") -> Finding:
+    """Whether hits can be counted: where not, requests pass uncounted and tries at passwords are refused."""
+    import time
+
+    from tokenhouse.entrypoints.cli.session import run
+
+    storage = settings.rate_limit_storage.get_secret_value()
+    if storage == "memory":
+        words = f"each of {settings.workers} processes counts alone"
+        fix = "Set TOKENHOUSE_RATE_LIMIT_STORAGE=database, or every limit holds for each of them."
+        return Finding(
+            "limits", "warning" if settings.workers > 1 else "ok", words, fix if settings.workers > 1 else None
+        )
+    if storage != "database":
+        return Finding("limits", "ok", "counted in Redis, which is not asked here")
+    began = time.monotonic()
+    try:
+        run(_counted(settings))
+    except Exception as error:  # noqa: BLE001 - whatever it is, nothing is counted
+        fix = "Run `tokenhouse migrate`. Until then requests pass uncounted, and nobody signs in by password."
+        return Finding("limits", "failure", f"hits cannot be counted ({type(error).__name__})", fix)
+    seconds = time.monotonic() - began
+    return Finding("limits", "ok", f"counted in the database; joining it and one hit took {seconds * 1000:.0f} ms")
+
+
+async def _counted(settings: "Settings") -> None:
+    """Ask for a hit and take none, as the service's own role does."""
+    from tokenhouse.domain import access
+    from tokenhouse.domain.access.types import HitsAsked
+    from tokenhouse.entrypoints.cli.session import opened
+    from tokenhouse.infra.database import Database
+
+    async with (
+        opened(settings) as session,
+        Database(session.booted.app_conninfo, session.booted.signer, max_size=2, name="tokenhouse command") as database,
+    ):
+        await access.take_hits(database, [HitsAsked("doctor", most=1, seconds=60, wanted=0)])
 
 
 def _in_force(settings: "Settings") -> Finding:

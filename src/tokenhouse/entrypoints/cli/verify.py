@@ -1,4 +1,4 @@
-"""`verify`: prove the books, every balance and aggregate derived again from the records."""
+"""`verify`: prove the books, every balance, aggregate and rollup derived again from the records."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -36,13 +36,13 @@ def verify(audit: Audit = False, as_json: Json = False) -> None:
 
 
 async def _verify() -> "Proof":
-    from tokenhouse.domain import metering
+    from tokenhouse.domain import insights
     from tokenhouse.entrypoints.cli.output import working
     from tokenhouse.entrypoints.cli.session import opened
 
     async with opened(connections=2) as session:
         with working("Verifying") as progress:
-            return await metering.verify(session.database, progress)
+            return await insights.verify(session.database, progress)
 
 
 async def _verify_chain() -> "ChainProof":

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from tokenhouse.domain import access, alerts, ledger, metering, wallets
+from tokenhouse.domain import access, alerts, insights, ledger, metering, wallets
 from tokenhouse.domain import catalog as catalogs
 from tokenhouse.domain.alerts.types import Outlet
 from tokenhouse.domain.payouts.types import Setup, Terms
@@ -89,6 +89,11 @@ async def close_block(context: Context) -> int:
     return await ledger.close_block(context.database)
 
 
+async def roll_figures(context: Context) -> int:
+    """Add to the sums of use what was recorded since the last time."""
+    return await insights.roll(context.database)
+
+
 async def deliver_mail(context: Context) -> int:
     """Deliver what is due in the outbox; where the server cannot be used, the rest next time."""
     if context.mail is None:
@@ -119,8 +124,14 @@ async def notice_waiting_mail(context: Context) -> int:
     return 0
 
 
+async def sweep_mail(context: Context) -> int:
+    """Delete the letters that were sent a month ago; give up those that wait for a week."""
+    async with context.database.transaction(PLATFORM) as tx:
+        return await alerts.sweep_mail(tx)
+
+
 async def forget_sessions(context: Context) -> int:
-    """Delete the sessions that ended a month ago, and mailed links that nobody can use."""
+    """Delete the sessions that ended a month ago, and mailed links and invitations that nobody can use."""
     async with context.database.transaction(PLATFORM) as tx:
         return await access.forget_sessions(tx)
 
@@ -146,8 +157,10 @@ TASKS = (
     Task("expire holds", 5, expire_holds),
     Task("settle accounts", 5, settle_accounts),
     Task("close audit block", 60, close_block),
+    Task("roll figures", 2, roll_figures),
     Task("deliver mail", 2, deliver_mail),
     Task("notice waiting mail", 600, notice_waiting_mail),
+    Task("sweep mail", 3600, sweep_mail),
     Task("forget sessions", 3600, forget_sessions),
     Task("request due payouts", 600, payouts_tasks.request_due_payouts),
     Task("send payouts", 20, payouts_tasks.send_payouts),

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 from fastapi import Request
 
 from tokenhouse.domain.access.signing import from_our_pages
+from tokenhouse.entrypoints.web.site import Site
 from tokenhouse.infra.kernel.errors import BadRequest, CrossSite, TooLarge, UnsupportedMediaType
 
 _FORM = "application/x-www-form-urlencoded"
@@ -14,9 +15,9 @@ _MOST_FIELDS = 20
 _SECONDS = 30.0
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(site: Site, request: Request) -> dict[str, str]:
     """Read a form's fields. CrossSite where another site's page sent it; BadRequest, TooLarge, UnsupportedMediaType."""
-    guard(request)
+    guard(site, request)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise UnsupportedMediaType(f"Send the form as {_FORM}.")
     body = b""
@@ -37,15 +38,16 @@ async def read_form(request: Request) -> dict[str, str]:
     return fields
 
 
-def guard(request: Request) -> None:
+def guard(site: Site, request: Request) -> None:
     """Refuse with CrossSite what a browser sends from another site's page.
 
-    Every browser names the Origin of a form. Whoever names none is a program, with nobody's cookie to misuse.
+    Whoever says nothing of where from is a program, unless a session comes along: an old browser may have added that by
+    itself.
     """
     told = [request.headers.get(name) for name in ("sec-fetch-site", "origin", "host")]
-    if told[0] is None and told[1] is None:
+    if told[0] is None and told[1] is None and site.token(request) is None:
         return
-    if not from_our_pages(*told):
+    if not from_our_pages(*told, tls=request.url.scheme == "https"):
         raise CrossSite
 
 

@@ -8,7 +8,7 @@ from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.rules import digest_of
 from tokenhouse.domain.access.types import SessionFound
 from tokenhouse.entrypoints.web.forms import guard
-from tokenhouse.entrypoints.web.site import Site, by, notice, page
+from tokenhouse.entrypoints.web.site import Site, by, notice, page, visitor_of
 from tokenhouse.infra.database import PLATFORM
 
 _START = ("/", "To the start")
@@ -22,7 +22,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return _sign_in(request) if who is None else page("invitation.html", who=who)
 
     async def accept(request: Request) -> Response:
-        guard(request)
+        guard(site, request)
         who = await site.who(request)
         if who is None:
             return _sign_in(request)
@@ -31,10 +31,17 @@ def mount(app: FastAPI, site: Site) -> None:
             if accepted is None:
                 return notice(*_dead(who), 404, link=_START)
             organization, role = accepted
+            # Who may do more has a new session: nobody else knows its token.
+            token = await access.open_session(
+                tx, who.account_id, visitor_of(request), site.sessions.limits, instead=site.token(request)
+            )
             target = f"{organization.id}/{who.account_id}"
             act = Act("invitation.accept", "member", target, who.account_id, None, role)
             await access.record(tx, by(request, who.account_id, who.id), act)
-        return notice(f"Welcome to {organization.name}", f"Your role there: {role}.", link=_START)
+        response = notice(f"Welcome to {organization.name}", f"Your role there: {role}.", link=_START)
+        if token is not None:
+            site.cookie.set(response, token)
+        return response
 
     app.add_route("/invitations/{token}", show, methods=["GET"], include_in_schema=False)
     app.add_route("/invitations/{token}", accept, methods=["POST"], include_in_schema=False)

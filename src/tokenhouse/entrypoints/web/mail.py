@@ -23,11 +23,20 @@ class Send(Protocol):
         """Write the mail down in this transaction. to: an address. values: what the template shows."""
 
 
-async def send_link(site: "Site", tx: Tx, person: "Account | Credential", purpose: "Purpose", token: str) -> None:
-    """Mail a person the link of a token that can be used once."""
+async def send_link(
+    site: "Site", tx: Tx, person: "Account | Credential", purpose: "Purpose", token: str | None
+) -> None:
+    """Mail a person the link of a token that can be used once. None: they have been sent enough of them.
+
+    Before an address is confirmed, whoever typed it may have typed anything as the name: such a letter greets the
+    address.
+    """
+    if token is None:
+        return
     if site.base is None:
         _log.error("TOKENHOUSE_PUBLIC_URL is not set: no link can be mailed")
         return
     template, path = _TEMPLATES[purpose]
-    values = {"link": f"{site.base}{path}{token}", "name": person.name}
-    await site.send(tx, to=person.email or "", template=template, values=values)
+    to = person.email or ""
+    values = {"link": f"{site.base}{path}{token}", "name": to if purpose == "verify" else person.name}
+    await site.send(tx, to=to, template=template, values=values)

@@ -3,6 +3,7 @@
 Its metadata and keys are kept for an hour; a token signed by a key that we do not know makes us ask for the keys again.
 """
 
+import asyncio
 import json
 import time
 from base64 import b64encode
@@ -24,6 +25,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 
 SCOPES = "openid email profile"
 _KEPT_SECONDS = 3600.0
+_REST_SECONDS = 1.0
 _PATIENCE_SECONDS = 10.0
 _MOST_BYTES = 1 << 20
 _LEEWAY_SECONDS = 60
@@ -74,6 +76,8 @@ class Provider:
     client_secret: str | None = field(default=None, repr=False)
     _metadata: tuple[float, _Metadata] | None = field(default=None, init=False, repr=False)
     _keys: tuple[float, KeySet] | None = field(default=None, init=False, repr=False)
+    _asking: asyncio.Lock = field(default_factory=asyncio.Lock, init=False, repr=False)
+    _rests_until: float = field(default=0.0, init=False, repr=False)
 
     async def authorization_url(self, attempt: Attempt, redirect_uri: str) -> str:
         """Give the address where the person signs in. ProviderFailed."""
@@ -151,20 +155,30 @@ class Provider:
         return decoded.claims
 
     async def _discovered(self) -> _Metadata:
-        now = time.monotonic()
-        if self._metadata is None or now - self._metadata[0] > _KEPT_SECONDS:
-            found = await _asked("GET", get_well_known_url(self.issuer, external=True))
-            if found.get("issuer") != self.issuer:
-                raise ProviderFailed("the provider names another issuer than the settings; they must be the same")
-            methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-            metadata = _Metadata(
-                self._endpoint(found, "authorization_endpoint"),
-                self._endpoint(found, "token_endpoint"),
-                self._endpoint(found, "jwks_uri"),
-                by_post="client_secret_basic" not in methods,
-            )
-            self._metadata = (now, metadata)
-        return self._metadata[1]
+        """Give what the provider says of itself. Whoever comes while it is asked shares the answer, a failure too."""
+        async with self._asking:
+            now = time.monotonic()
+            if self._metadata is None or now - self._metadata[0] > _KEPT_SECONDS:
+                if now < self._rests_until:
+                    raise ProviderFailed("the provider failed a moment ago")
+                try:
+                    self._metadata = (now, await self._found())
+                except ProviderFailed:
+                    self._rests_until = time.monotonic() + _REST_SECONDS
+                    raise
+            return self._metadata[1]
+
+    async def _found(self) -> _Metadata:
+        found = await _asked("GET", get_well_known_url(self.issuer, external=True))
+        if found.get("issuer") != self.issuer:
+            raise ProviderFailed("the provider names another issuer than the settings; they must be the same")
+        methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        return _Metadata(
+            self._endpoint(found, "authorization_endpoint"),
+            self._endpoint(found, "token_endpoint"),
+            self._endpoint(found, "jwks_uri"),
+            by_post="client_secret_basic" not in methods,
+        )
 
     def _endpoint(self, found: Mapping[str, Any], name: str) -> str:
         address = found.get(name)

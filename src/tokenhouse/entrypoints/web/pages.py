@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from tokenhouse.entrypoints.web import home, invitation, oidc, reset, sign_in, sign_up
+from tokenhouse.entrypoints.web import home, invitation, oidc, password, reset, sign_in, sign_up
 from tokenhouse.entrypoints.web.site import Site
 
 _STATIC = Path(__file__).parent / "static"
@@ -24,6 +24,6 @@ class _Kept(StaticFiles):
 
 def mount(app: FastAPI, site: Site) -> None:
     """Serve the pages and the files that they need."""
-    for one in (home, sign_in, sign_up, reset, oidc, invitation):
+    for one in (home, sign_in, sign_up, reset, password, oidc, invitation):
         one.mount(app, site)
     app.mount("/static/web", _Kept(directory=_STATIC), name="web")

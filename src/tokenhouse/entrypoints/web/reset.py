@@ -8,7 +8,7 @@ from tokenhouse.domain.access import signing
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.access.types import LinkFound
 from tokenhouse.entrypoints.web import mail
-from tokenhouse.entrypoints.web.budget import sign_in_budget
+from tokenhouse.entrypoints.web.budget import at_least, sign_in_budget
 from tokenhouse.entrypoints.web.forms import read_form
 from tokenhouse.entrypoints.web.site import Site, by, notice, page, visitor_of
 from tokenhouse.infra.database import PLATFORM
@@ -22,7 +22,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return page("reset.html", email="", error=None)
 
     async def send(request: Request) -> Response:
-        form = await read_form(request)
+        form = await read_form(site, request)
         typed = form.get("email", "")[:320]
         try:
             email = signing.check_email(typed)
@@ -32,11 +32,11 @@ def mount(app: FastAPI, site: Site) -> None:
         if wait:
             text = f"Too many tries. Wait {wait} seconds, then try again."
             return page("reset.html", 429, {"Retry-After": str(wait)}, email=typed, error=text)
-        async with site.database.transaction(PLATFORM) as tx:
+        async with at_least(), site.database.transaction(PLATFORM) as tx:
             asked = await access.request_reset(tx, email)
             if asked is not None:
                 await mail.send_link(site, tx, asked[0], "reset", asked[1])
-        # The same for an e-mail that is nobody's.
+        # The same for an e-mail that is nobody's, and in the same time.
         return notice("Look into your mail", f"If {email} has an account here, a link to set a new password is there.")
 
     async def choose(request: Request) -> Response:
@@ -44,7 +44,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return _dead() if found is None else page("new_password.html", email=found.email, error=None)
 
     async def change(request: Request) -> Response:
-        form = await read_form(request)
+        form = await read_form(site, request)
         found = await _link(site, request)
         if found is None:
             return _dead()

@@ -25,7 +25,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return _form(site, there, said=_NOTICES.get(request.query_params.get("said", "")))
 
     async def sign_in(request: Request) -> Response:
-        form = await read_form(request)
+        form = await read_form(site, request)
         there = local_path(form.get("next", "/"))
         email, password = form.get("email", "").strip(), form.get("password", "")
         missing = {} if email else {"email": "Enter your e-mail address."}
@@ -58,7 +58,7 @@ def mount(app: FastAPI, site: Site) -> None:
         return response
 
     async def sign_out(request: Request) -> Response:
-        guard(request)
+        guard(site, request)
         found = await site.sessions.find(site.token(request))
         if found is not None:
             async with site.database.transaction(PLATFORM) as tx:

@@ -8,7 +8,7 @@ from tokenhouse.domain.access import signing
 from tokenhouse.domain.access.acts import Act
 from tokenhouse.domain.ledger.types import Party
 from tokenhouse.entrypoints.web import mail
-from tokenhouse.entrypoints.web.budget import sign_in_budget
+from tokenhouse.entrypoints.web.budget import at_least, sign_in_budget
 from tokenhouse.entrypoints.web.forms import read_form
 from tokenhouse.entrypoints.web.site import Site, by, notice, page, visitor_of
 from tokenhouse.infra.database import PLATFORM, Actor
@@ -28,7 +28,7 @@ def mount(app: FastAPI, site: Site) -> None:
 
     async def sign_up(request: Request) -> Response:
         _require_open(site)
-        form = await read_form(request)
+        form = await read_form(site, request)
         errors = errors_in(form)
         if errors:
             return _form(422, form, errors)
@@ -37,24 +37,33 @@ def mount(app: FastAPI, site: Site) -> None:
         if wait:
             problem = {"email": f"Too many tries. Wait {wait} seconds, then try again."}
             return _form(429, form, problem, {"Retry-After": str(wait)})
-        # Hashed in any case, so that the time taken does not tell who has an account.
-        hashed = await site.passwords.hash(signing.check_password(form["password"], email))
-        await _sign_up(site, request, form["name"].strip(), email, hashed)
+        # The time taken does not tell who has an account.
+        async with at_least():
+            hashed = await site.passwords.hash(signing.check_password(form["password"], email))
+            await _sign_up(site, request, form["name"].strip(), email, hashed)
         text = f"We have written to {email}. Open the link in that mail to confirm the address."
         return notice("Look into your mail", text)
 
-    async def verify(request: Request) -> Response:
+    async def show(request: Request) -> Response:
+        # Programs that look into mail open links. None presses a button, so an address that somebody else typed is not
+        # confirmed by its owner's mail server.
         token = request.query_params.get("token", "")
+        async with site.database.read(PLATFORM) as tx:
+            found = await access.find_link(tx, token, "verify")
+        return _dead() if found is None else page("verify.html", email=found.email, name=found.name, token=token)
+
+    async def verify(request: Request) -> Response:
+        token = (await read_form(site, request)).get("token", "")
         async with site.database.transaction(PLATFORM) as tx:
-            verified = await access.verify_email(tx, token)
-        if not verified:
-            text = "The link is too old, or not whole. Sign in, and we will send you another."
-            return notice("This link does not work", text, 404)
+            confirmed = await access.verify_email(tx, token, visitor_of(request))
+        if not confirmed:
+            return _dead()
         return notice("Your e-mail is confirmed", "You can sign in now.")
 
     app.add_route("/signup", ask, methods=["GET"], include_in_schema=False)
     app.add_route("/signup", sign_up, methods=["POST"], include_in_schema=False)
-    app.add_route("/verify", verify, methods=["GET"], include_in_schema=False)
+    app.add_route("/verify", show, methods=["GET"], include_in_schema=False)
+    app.add_route("/verify", verify, methods=["POST"], include_in_schema=False)
 
 
 def errors_in(form: dict[str, str]) -> dict[str, str]:
@@ -91,6 +100,11 @@ async def _sign_up(site: Site, request: Request, name: str, email: str, hashed: 
                 await mail.send_link(site, tx, asked[0], "reset", asked[1])
     except Conflict:
         return  # somebody signed up by that e-mail this very moment, and gets the mail
+
+
+def _dead() -> Response:
+    text = "It was used before, is too old, or not whole. Sign in: if the address is not confirmed, we send another."
+    return notice("This link does not work", text, 404)
 
 
 def _require_open(site: Site) -> None:

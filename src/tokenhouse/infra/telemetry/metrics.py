@@ -79,6 +79,11 @@ class Metrics:
             registry=own,
         )
         self.refusals = Counter("tokenhouse_refusals", "Requests refused, by the code told", ["code"], registry=own)
+        self.uncounted = Counter(
+            "tokenhouse_requests_uncounted",
+            "Requests let through because their limit could not be asked",
+            registry=own,
+        )
         self.batch_size = Histogram(
             "tokenhouse_commit_batch_size", "Orders that shared a commit", buckets=_BATCH, registry=own
         )

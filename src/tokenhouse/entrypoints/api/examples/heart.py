@@ -73,6 +73,10 @@ _MODEL: dict[str, Any] = {
     "character_id": "emma",
     "character_name": "Emma",
     "character_image": None,
+    "image_url": "https://images.example.com/emma.png",
+    "rating": 4.33,
+    "reviews": 3,
+    "approval": "approved",
     "created_at": _AT,
     "updated_at": _AT,
 }
@@ -116,6 +120,8 @@ _SOLD = {
     "premium": True,
     "active": True,
     "owned": True,
+    "image": "https://images.example.com/emma.png",
+    "rating": 4.33,
 }
 _SUMS = {"accrued": 2_500_000, "maturing": 500_000, "payable": 2_000_000, "in_payout": 0, "paid": 0}
 _DOLLARS = {"accrued": "0.0025", "maturing": "0.0005", "payable": "0.002", "in_payout": "0.00", "paid": "0.00"}
@@ -276,6 +282,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "wallets": [{"credit_type": "general", "balance": 240_000, "held": 5_000, "used": 10_000}],
         "grants": [],
         "models": [{"model_id": "m-1", "relation": "owner", "since": _AT}],
+        "reviews": [],
         "charges": {"count": 1, "first_at": _AT, "last_at": _AT, "href": "/v1/charges?account_id=u-42"},
         "earnings": {
             "accrued_nano_usd": 2_500_000,

@@ -14,7 +14,7 @@ from tokenhouse.entrypoints.api.cursor import cursor_of, number_after
 from tokenhouse.entrypoints.api.patience import patiently
 from tokenhouse.entrypoints.api.reference import LIST, READ, WRITE, created, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, page, router
-from tokenhouse.entrypoints.api.types import Answer, Body, Id, Name, Word
+from tokenhouse.entrypoints.api.types import Answer, Body, Email, Id, Name, Word
 from tokenhouse.infra.database import PLATFORM, Actor, Tx
 from tokenhouse.infra.kernel.errors import NotFound
 
@@ -22,7 +22,6 @@ routes = router("Accounts")
 
 _FIRST_PLAN = {"user": "free", "organization": "starter"}
 _BOTH = Actor((0,), teller=True)
-_MAIL = r"^[^@\s]{1,64}@[^@\s]{1,255}$"
 
 
 class AccountBody(Body):
@@ -36,7 +35,7 @@ class AccountBody(Body):
     """The app's own id; made here where it is left out."""
     kind: Literal["user", "organization"]
     name: Name
-    email: Annotated[str, Field(pattern=_MAIL)] | None = None
+    email: Email | None = None
     plan: Word | None = None
     """A plan of the catalog; `free` for a user and `starter` for an organization unless given."""
     time_zone: Word = "UTC"
@@ -49,7 +48,7 @@ class AccountPatch(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "Ada Lovelace"}]})
 
     name: Name | None = None
-    email: Annotated[str, Field(pattern=_MAIL)] | None = None
+    email: Email | None = None
     time_zone: Word | None = None
 
 
@@ -172,7 +171,7 @@ async def accounts_update(call: TheCall, account_id: str, body: AccountPatch) ->
     email = "" if body.email is None and "email" in body.model_fields_set else body.email
     changes = AccountChanges(body.name, email, body.time_zone)
     async with call.runtime.database.transaction(PLATFORM) as tx:
-        before = await _told(tx, await _found(tx, account_id))
+        before = await _told(tx, await access.lock_account(tx, account_id))
         account = await access.update_account(tx, account_id, changes)
         told = await _told(tx, account)
         await access.record(tx, call.by(), _act("account.update", account, before, told))
@@ -196,10 +195,9 @@ async def accounts_change_plan(call: TheCall, account_id: str, body: PlanBody) -
 
     async def change(tx: Tx) -> dict[str, Any]:
         account = await _found(tx, account_id)
-        before = await _told(tx, account)
-        await wallets.change_plan(tx, catalog, party_of(identity), body.plan)
+        before = await wallets.change_plan(tx, catalog, party_of(identity), body.plan)
         told = await _told(tx, account)
-        await access.record(tx, call.by(), _act("plan.change", account, before["plan"], told["plan"]))
+        await access.record(tx, call.by(), _act("plan.change", account, before, told["plan"]))
         return told
 
     return answer(await patiently(call.runtime.database, Actor((identity.id,), teller=True), change))

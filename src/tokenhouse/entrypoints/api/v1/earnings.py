@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 from pydantic import Field
 
-from tokenhouse.domain import metering
+from tokenhouse.domain import insights, metering
 from tokenhouse.domain.metering import Accrual
 from tokenhouse.entrypoints.api.cursor import cursor_of, uuid_after
 from tokenhouse.entrypoints.api.reference import LIST, found
@@ -68,7 +68,8 @@ async def earnings_get(
     identity = await call.account(account_id, "wallets:read")
     before = uuid_after(cursor)
     async with call.runtime.database.read(Actor((identity.id,))) as tx:
-        sums = await metering.statement(tx, identity.id, call.runtime.maturity_days)
+        days = call.runtime.maturity_days
+        sums = await metering.statement(tx, identity.id, days, await insights.maturing(tx, identity.id, days))
         rows = await metering.accruals(tx, identity.id, before=before, most=limit + 1)
     told: dict[str, Any] = {"account_id": identity.external_id}
     for name in ("accrued", "maturing", "payable", "in_payout", "paid"):

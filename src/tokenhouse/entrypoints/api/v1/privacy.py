@@ -1,13 +1,17 @@
 """What is kept of a person: giving it out whole, and taking the person out of it."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from fastapi import Response
 from pydantic import Field
 
-from tokenhouse.domain import access, alerts, metering
+from tokenhouse.domain import access, alerts, insights, metering
 from tokenhouse.domain.access.acts import Act
+from tokenhouse.domain.access.types import Account, Credential
+from tokenhouse.domain.alerts.types import Waiting
+from tokenhouse.domain.market.types import Review
 from tokenhouse.domain.metering import Kept
 from tokenhouse.entrypoints.api.reference import READ, WRITE, found
 from tokenhouse.entrypoints.api.routing import TheCall, answer, router
@@ -93,6 +97,17 @@ class ExportedModelOut(Answer):
     since: datetime
 
 
+class ExportedReviewOut(Answer):
+    """What the account said of a model."""
+
+    model_id: str
+    stars: int
+    text: str | None
+    state: str
+    created_at: datetime
+    updated_at: datetime
+
+
 class ExportedChargesOut(Answer):
     """How many charges there are, and where they are read, with all that the app wrote into them."""
 
@@ -112,6 +127,43 @@ class ExportedEarningsOut(Answer):
     paid_nano_usd: int
     paid_usd: str
     href: str
+
+
+class ExportedSaidOut(Answer):
+    """What an app wrote elsewhere than on a charge: the reason of a reversal, a report of a use, a hold."""
+
+    kind: str = Field(description="`reversal`, `report` or `hold`.")
+    id: str
+    at: datetime
+    words: dict[str, Any]
+
+
+class ExportedInvitationOut(Answer):
+    """An invitation to an address of the person."""
+
+    organization_id: str
+    role: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class ExportedLetterOut(Answer):
+    """A letter that waits to be sent to the person; of those that were sent nothing is kept."""
+
+    letter: str
+    recipient: str
+    created_at: datetime
+
+
+class ExportedActOut(Answer):
+    """What the account did, or what was done to it."""
+
+    at: datetime
+    act: str
+    via: str
+    own: bool = Field(description="Whether the account did it itself.")
+    address: str | None = Field(description="Whence; null for what others did.")
+    request_id: str | None
 
 
 class ExportedPayoutsOut(Answer):
@@ -135,8 +187,14 @@ class ExportOut(Answer):
     wallets: list[ExportedWalletOut]
     grants: list[GrantRowOut]
     models: list[ExportedModelOut]
+    reviews: list[ExportedReviewOut]
     charges: ExportedChargesOut
+    said: list[ExportedSaidOut]
+    named_by_others: int = Field(description="How many uses of other accounts name this one as their user.")
     earnings: ExportedEarningsOut
+    invitations: list[ExportedInvitationOut]
+    letters: list[ExportedLetterOut]
+    acts: list[ExportedActOut]
     payouts: ExportedPayoutsOut
 
 
@@ -149,7 +207,8 @@ class ExportOut(Answer):
 async def accounts_export(call: TheCall, account_id: str) -> Response:
     """Give out all that is kept of a person or organization: for themselves, for its admins and for the platform.
 
-    Keys are without their secrets. Charges and earnings are counted here and read, page by page, at `href`.
+    Keys are without their secrets. Charges and earnings are counted here and read, page by page, at `href`. Left out
+    are only the names that an app gave its own calls (idempotency keys).
     """
     identity = await managed(call, account_id)
     catalog = (await call.runtime.commit.rates()).catalog
@@ -158,12 +217,20 @@ async def accounts_export(call: TheCall, account_id: str) -> Response:
         if account is None:
             raise NotFound(_NO_ACCOUNT)
         kept = await metering.kept_of(tx, catalog, account, call.runtime.maturity_days)
-    return answer(_exported(kept))
+        letters = await alerts.waiting_for(tx, _addresses(account, kept.credential))
+    return answer(_exported(kept) | {"letters": [_letter_json(one) for one in letters]})
+
+
+def _addresses(account: Account | None, sign_in: Credential | None) -> set[str]:
+    return {one.email for one in (account, sign_in) if one is not None and one.email}
+
+
+def _letter_json(letter: Waiting) -> dict[str, Any]:
+    return {"letter": letter.template, "recipient": letter.recipient, "created_at": letter.created_at}
 
 
 def _exported(kept: Kept) -> dict[str, Any]:
-    account, sums = kept.account, kept.earnings
-    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    account = kept.account
     return {
         "account": {
             "id": account.external_id,
@@ -196,25 +263,59 @@ def _exported(kept: Kept) -> dict[str, Any]:
             for one in kept.grants
         ],
         "models": [{"model_id": one.model_id, "relation": one.relation, "since": one.since} for one in kept.models],
+        "reviews": [_review(one) for one in kept.reviews],
         "charges": {
             "count": kept.charges.count,
             "first_at": kept.charges.first_at,
             "last_at": kept.charges.last_at,
             "href": f"/v1/charges?account_id={account.external_id}",
         },
-        "earnings": {
-            **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
-            **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
-            "href": f"/v1/earnings?account_id={account.external_id}",
-        },
-        "payouts": {
-            "method": kept.paid_by.kind if kept.paid_by else None,
-            "hint": kept.paid_by.hint if kept.paid_by else None,
-            "every": kept.schedule.every if kept.schedule else None,
-            "day": kept.schedule.day or None if kept.schedule else None,
-            "minimum_nano_usd": kept.schedule.minimum if kept.schedule else None,
-            "href": f"/v1/payouts?account_id={account.external_id}",
-        },
+        "earnings": _earned(kept),
+        "said": [{"kind": one.kind, "id": str(one.id), "at": one.at, "words": one.words} for one in kept.said],
+        "named_by_others": kept.named_by_others,
+        "invitations": [
+            {
+                "organization_id": one.organization,
+                "role": one.role,
+                "created_at": one.created_at,
+                "expires_at": one.expires_at,
+            }
+            for one in kept.invitations
+        ],
+        "acts": [asdict(one) for one in kept.acts],
+        "payouts": _paid(kept),
+    }
+
+
+def _earned(kept: Kept) -> dict[str, Any]:
+    sums = kept.earnings
+    money = {"accrued": sums.accrued, "payable": sums.payable, "paid": sums.paid}
+    return {
+        **{f"{name}_nano_usd": nanos for name, nanos in money.items()},
+        **{f"{name}_usd": usd_text(nanos) for name, nanos in money.items()},
+        "href": f"/v1/earnings?account_id={kept.account.external_id}",
+    }
+
+
+def _review(one: Review) -> dict[str, Any]:
+    return {
+        "model_id": one.model_id,
+        "stars": one.stars,
+        "text": one.text,
+        "state": one.state,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+    }
+
+
+def _paid(kept: Kept) -> dict[str, Any]:
+    return {
+        "method": kept.paid_by.kind if kept.paid_by else None,
+        "hint": kept.paid_by.hint if kept.paid_by else None,
+        "every": kept.schedule.every if kept.schedule else None,
+        "day": kept.schedule.day or None if kept.schedule else None,
+        "minimum_nano_usd": kept.schedule.minimum if kept.schedule else None,
+        "href": f"/v1/payouts?account_id={kept.account.external_id}",
     }
 
 
@@ -257,7 +358,8 @@ async def accounts_erase(call: TheCall, account_id: str, body: NoBody | None = N
         account = await access.find_account(tx, account_id)
         sign_in = await access.credential_of(tx, identity.id)
         opaque = await metering.erase(tx, identity.id)
-        await alerts.forget(tx, {one.email for one in (account, sign_in) if one is not None and one.email})
+        await insights.forget(tx, identity.id, account.external_id if account else account_id, opaque)
+        await alerts.forget(tx, _addresses(account, sign_in))
         await access.forget_acts(tx, identity.id)
         act = Act("account.erase", "account", str(identity.id), identity.id)
         await access.record(tx, call.by(), act)

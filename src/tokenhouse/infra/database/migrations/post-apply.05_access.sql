@@ -42,6 +42,14 @@ begin
   return v_id;
 end $$;
 
+-- Who an account is does not change until the transaction ends: what is read then is what is changed.
+create or replace function access.lock_account(p_id bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  perform 1 from access.identity i where i.account_id = p_id for no key update;
+end $$;
+
 -- Changes what is given (null: as it is; an empty e-mail takes it away).
 create or replace function access.update_account(p_id bigint, p_name text, p_email text, p_time_zone text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -41,6 +41,17 @@ begin
   return true;
 end $$;
 
+-- Sets a new password in place of the one whose hash is p_old, and ends every session. False: another one was set
+-- meanwhile, or the person was shut out.
+create or replace function access.change_password(p_account bigint, p_old text, p_new text) returns boolean
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  perform 1 from access.credential c
+  where c.account_id = p_account and c.hash = p_old and c.disabled_at is null for update;
+  return found and access.set_password(p_account, p_new, null);
+end $$;
+
 -- Keeps the same password under newer parameters, unless another was set meanwhile.
 create or replace function access.rehash(p_account bigint, p_old text, p_new text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -116,29 +127,44 @@ begin
   return found;
 end $$;
 
--- Forgets sessions that ended a month ago and links that nobody can use; returns how many rows went.
+-- Forgets sessions that ended a month ago, links that nobody can use, and invitations that are over, with the address
+-- in them; returns how many rows went.
 create or replace function access.forget_sessions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_gone integer;
-  v_more integer;
+  v_links integer;
+  v_invitations integer;
 begin
   perform access.require_platform();
   delete from access.session
   where least(revoked_at, expires_at, seen_at + interval '90 days') < clock_timestamp() - interval '30 days';
   get diagnostics v_gone = row_count;
   delete from access.mail_token where expires_at < clock_timestamp() - interval '1 day';
-  get diagnostics v_more = row_count;
-  return v_gone + v_more;
+  get diagnostics v_links = row_count;
+  delete from access.invitation where expires_at < clock_timestamp() - interval '1 day';
+  get diagnostics v_invitations = row_count;
+  return v_gone + v_links + v_invitations;
 end $$;
 
-create or replace function access.issue_token(p_digest bytea, p_account bigint, p_purpose text, p_seconds integer)
-returns void
+-- Keeps the digest of a link that lives p_seconds. False: p_most of the kind were made within the last hour.
+create or replace function access.issue_token(
+  p_digest bytea, p_account bigint, p_purpose text, p_seconds integer, p_most integer
+) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_ends_at timestamptz := clock_timestamp() + make_interval(secs => p_seconds);
 begin
   perform access.require_platform();
+  -- Locked, so that two who ask at once are counted.
+  perform 1 from access.credential where account_id = p_account for update;
+  if (select count(*) from access.mail_token
+      where account_id = p_account and purpose = p_purpose and expires_at > v_ends_at - interval '1 hour') >= p_most then
+    return false;
+  end if;
   insert into access.mail_token (digest, account_id, purpose, expires_at)
-  values (p_digest, p_account, p_purpose, clock_timestamp() + make_interval(secs => p_seconds));
+  values (p_digest, p_account, p_purpose, v_ends_at);
+  return true;
 end $$;
 
 -- Uses a token up and returns whose it was; null where there is none that lives. Behind the doors.
@@ -149,21 +175,17 @@ language sql set search_path = pg_catalog, pg_temp as $$
   returning account_id
 $$;
 
--- Notes that the mail arrived. Once used, a link of somebody verified says the same again: mail programs open links too.
-create or replace function access.verify_email(p_digest bytea) returns boolean
+-- Notes that the mail arrived, and whose it was. Null: the link does not live.
+create or replace function access.confirm_email(p_digest bytea) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_account bigint;
 begin
   perform access.require_platform();
   v_account := access.use_token(p_digest, 'verify');
-  update access.credential set verified_at = coalesce(verified_at, clock_timestamp()) where account_id = v_account;
-  return found or exists (
-    select from access.mail_token t
-    join access.credential c on c.account_id = t.account_id
-    where t.digest = p_digest and t.purpose = 'verify' and t.used_at is not null and t.expires_at > clock_timestamp()
-      and c.verified_at is not null
-  );
+  update access.credential c set verified_at = coalesce(c.verified_at, clock_timestamp())
+  where c.account_id = v_account;
+  return v_account;
 end $$;
 
 -- Sets a new password by a link that was mailed, which proves the e-mail too. Null: the link does not live, or the

@@ -21,8 +21,10 @@ begin
   values (clock_timestamp(), p_via, p_actor, p_key, p_session, p_act, p_target_kind, p_target, p_account, p_before,
           p_after, p_origin, p_request)
   returning id into v_id;
+  -- Of who was erased nothing private is kept any more: neither of what is just under way nor of the erasing itself.
   insert into access.audit_private (audit_id, actor_id, account_id, salt, address)
-  values (v_id, p_actor, p_account, p_salt, p_address);
+  select v_id, p_actor, p_account, p_salt, p_address
+  where not exists (select from access.account a where a.id = p_actor and a.erased_at is not null);
   return v_id;
 end $$;
 

@@ -52,6 +52,15 @@ begin
   end if;
 end $$;
 
+-- Takes back what a member invited to and, by the role that they have now (null: none), could not invite to any more.
+create or replace function access.withdraw_invitations(p_organization bigint, p_user bigint, p_role text) returns void
+language plpgsql as $$
+begin
+  delete from access.invitation i
+  where i.organization_id = p_organization and i.invited_by = p_user
+    and case p_role when 'owner' then false when 'admin' then i.role = 'owner' else true end;
+end $$;
+
 -- Makes a user a member, or changes the role. Raises TH409 where it would take the last owner away.
 create or replace function access.set_member(p_organization bigint, p_user bigint, p_role text) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -63,6 +72,7 @@ begin
   end if;
   insert into access.member (organization_id, user_id, role) values (p_organization, p_user, p_role)
   on conflict (organization_id, user_id) do update set role = excluded.role;
+  perform access.withdraw_invitations(p_organization, p_user, p_role);
 end $$;
 
 -- Takes a member out; false where there was none. Raises TH409 for the last owner.
@@ -73,7 +83,11 @@ begin
   perform access.lock_organization(p_organization);
   perform access.require_another_owner(p_organization, p_user);
   delete from access.member m where m.organization_id = p_organization and m.user_id = p_user;
-  return found;
+  if not found then
+    return false;
+  end if;
+  perform access.withdraw_invitations(p_organization, p_user, null);
+  return true;
 end $$;
 
 -- Invites an address, in place of an earlier invitation of it. Null where p_most others are open.

@@ -1,7 +1,8 @@
 -- What the ledger forgets of a person: words and names, never a sum. Behind the door metering.erase.
 
 -- An app's idempotency keys and the answers kept under them may hold what the app wrote of the person. The key becomes
--- the entry's own id, the digest of the request goes, and of the answer the balance stays, which a view reads.
+-- the entry's own id, the digest of the request goes, and of the answer the balance stays, which a view reads. Beside it
+-- stands which transaction wrote the entry: the chain asks whether that was late, and this one takes its place.
 -- p_label: the person's id before, p_opaque: from now on, where organizations' holds name the person as their user.
 create or replace function ledger.erase_texts(p_bucket smallint, p_account bigint, p_label text, p_opaque text)
 returns void
@@ -9,8 +10,9 @@ language plpgsql as $$
 begin
   update ledger.entry e
   set key = case when e.key like ' %' then e.key else ' erased ' || e.id end, fingerprint = '',
-      answer = case when e.answer ->> 'balance' is not null
-                    then json_build_object('balance', (e.answer ->> 'balance')::bigint) end
+      answer = json_strip_nulls(json_build_object(
+        'balance', (e.answer ->> 'balance')::bigint,
+        'transaction', coalesce((e.answer ->> 'transaction')::bigint, e.xmin::text::bigint)))
   where e.bucket = p_bucket and e.account_id = p_account;
   update ledger.hold h
   set details = h.details - 'metadata' - 'user_label' where h.bucket = p_bucket and h.account_id = p_account;

@@ -22,7 +22,9 @@ begin
     select array_agg(c.external_id), array_agg(c.id), array_agg(m.id), array_agg(m.version)
     into v_names, v_characters, v_models, v_versions
     from unnest(p_character) with ordinality n (_, i)
-    cross join lateral (select * from market.character x where x.external_id = p_character[i] limit 1) c
+    cross join lateral (
+      select * from market.character x where x.external_id = p_character[i] and x.archived_at is null limit 1
+    ) c
     cross join lateral (select * from market.model x where x.id = c.model_id limit 1) m;
     names := names || v_names;
     characters := characters || v_characters;
@@ -62,7 +64,8 @@ end $$;
 create or replace function market.create_model(
   p_external_id text, p_name text, p_category text, p_description text, p_features jsonb, p_pricing jsonb,
   p_upstream_model text, p_provider text, p_price_credits bigint, p_premium boolean, p_active boolean,
-  p_monetized boolean, p_creator bigint, p_ownership text, p_creator_share_bps integer, p_earnings_policy text
+  p_monetized boolean, p_creator bigint, p_ownership text, p_creator_share_bps integer, p_earnings_policy text,
+  p_image_url text, p_approval text
 ) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -71,9 +74,10 @@ begin
   perform access.require_platform();
   insert into market.model (external_id, name, category, description, features, upstream_model, provider,
                             price_credits, premium, active, monetized, creator_id, ownership, creator_share_bps,
-                            earnings_policy, pricing_version)
+                            earnings_policy, image_url, approval, pricing_version)
   values (p_external_id, p_name, p_category, p_description, p_features, p_upstream_model, p_provider, p_price_credits,
-          p_premium, p_active, p_monetized, p_creator, p_ownership, p_creator_share_bps, p_earnings_policy, 1)
+          p_premium, p_active, p_monetized, p_creator, p_ownership, p_creator_share_bps, p_earnings_policy,
+          p_image_url, p_approval, 1)
   returning id into v_id;
   insert into market.pricing (model_id, version, pricing) values (v_id, 1, p_pricing);
   return v_id;
@@ -98,7 +102,8 @@ end $$;
 create or replace function market.update_model(
   p_id bigint, p_name text, p_category text, p_description text, p_features jsonb, p_pricing jsonb,
   p_upstream_model text, p_provider text, p_price_credits bigint, p_premium boolean, p_active boolean,
-  p_monetized boolean, p_creator bigint, p_ownership text, p_creator_share_bps integer, p_earnings_policy text
+  p_monetized boolean, p_creator bigint, p_ownership text, p_creator_share_bps integer, p_earnings_policy text,
+  p_image_url text, p_approval text
 ) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -115,8 +120,8 @@ begin
   set name = p_name, category = p_category, description = p_description, features = p_features,
       upstream_model = p_upstream_model, provider = p_provider, price_credits = p_price_credits, premium = p_premium,
       active = p_active, monetized = p_monetized, creator_id = p_creator, ownership = p_ownership,
-      creator_share_bps = p_creator_share_bps, earnings_policy = p_earnings_policy, pricing_version = v_version,
-      updated_at = clock_timestamp()
+      creator_share_bps = p_creator_share_bps, earnings_policy = p_earnings_policy, image_url = p_image_url,
+      approval = p_approval, pricing_version = v_version, updated_at = clock_timestamp()
   where id = p_id;
 end $$;
 
@@ -139,6 +144,32 @@ begin
   insert into market.character (external_id, name, image_url, model_id, created_at)
   values (p_external_id, p_name, p_image_url, p_model, v_at);
   return v_at;
+end $$;
+
+-- Locks a character against other changes.
+create or replace function market.lock_character(p_external_id text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  perform 1 from market.character c where c.external_id = p_external_id for no key update;
+end $$;
+
+-- Writes a character whole, as its service decided. Call with it locked.
+create or replace function market.update_character(p_external_id text, p_name text, p_image_url text, p_model bigint)
+returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  update market.character set name = p_name, image_url = p_image_url, model_id = p_model
+  where external_id = p_external_id;
+end $$;
+
+-- Takes a character off for good; receipts that name it stay as they are. Call with it locked.
+create or replace function market.archive_character(p_external_id text) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  perform access.require_platform();
+  update market.character set archived_at = clock_timestamp() where external_id = p_external_id;
 end $$;
 
 -- Locks a model against being sold twice: [active, price, ownership, number of owners, owned by this account].

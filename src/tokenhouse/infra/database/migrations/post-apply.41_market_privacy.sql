@@ -7,3 +7,10 @@ begin
   where m.creator_id = p_account
      or m.id in (select o.model_id from market.ownership o where o.account_id = p_account and o.ended_at is null);
 end $$;
+
+-- Takes a person's words out of the reviews; their stars stay, and so do the ratings. Behind the same door.
+create or replace function market.erase_texts(p_account bigint) returns void
+language plpgsql as $$
+begin
+  update market.review r set text = null where r.account_id = p_account and r.text is not null;
+end $$;

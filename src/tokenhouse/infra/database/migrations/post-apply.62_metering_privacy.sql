@@ -18,6 +18,7 @@ begin
   perform wallets.erase_texts(v_bucket, p_account);
   perform market.raise_versions_of(p_account);
   perform payouts.erase_texts(v_bucket, p_account);
+  perform market.erase_texts(p_account);
   with erased as (
     update metering.reversal r set reason = ''
     where (r.bucket = v_bucket and r.account_id = p_account)

@@ -7,15 +7,17 @@
 create or replace view public.models with (security_invoker = true) as
 select m.external_id as id, m.name, m.category, m.description, m.features, (p.pricing ->> 'call')::numeric as token_cost,
        m.price_credits as price, m.premium as is_premium, m.active as is_active, m.monetized as monetization_enabled,
-       (select c.external_id from market.character c where c.model_id = m.id order by c.id limit 1) as character_id,
+       (select c.external_id from market.character c where c.model_id = m.id and c.archived_at is null order by c.id limit 1)
+         as character_id,
        i.external_id as creator_id, p.pricing, m.ownership, m.upstream_model, m.provider, m.archived_at, m.created_at,
-       m.updated_at
+       m.updated_at, m.image_url as image
 from market.model m
 join market.pricing p on p.model_id = m.id and p.version = m.pricing_version
 left join access.identity i on i.account_id = m.creator_id;
 
 create or replace view public.characters with (security_invoker = true) as
-select c.external_id as id, c.name, c.image_url as image, m.external_id as model_id, c.created_at
+select c.external_id as id, c.name, c.image_url as image, m.external_id as model_id, c.created_at,
+       c.archived_at
 from market.character c
 join market.model m on m.id = c.model_id;
 

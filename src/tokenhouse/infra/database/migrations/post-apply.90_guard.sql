@@ -32,6 +32,8 @@ begin
       ('market.model', '(select access.scope()) is not null'),
       ('market.pricing', '(select access.scope()) is not null'),
       ('market.character', '(select access.scope()) is not null'),
+      ('market.rating', '(select access.scope()) is not null'),
+      ('market.review', 'account_id = any ((select access.scope())::bigint[])'),
       ('market.ownership', 'account_id = any ((select access.scope())::bigint[])'),
       ('earnings.standing', 'false'),
       ('earnings.model_earner', 'earner_id = any ((select access.scope())::bigint[])'),
@@ -43,7 +45,10 @@ begin
       ('payouts.schedule', 'account_id = any ((select access.scope())::bigint[])'),
       ('payouts.batch', 'false'),
       ('payouts.batched', 'account_id = any ((select access.scope())::bigint[])'),
-      ('alerts.mail', 'false')
+      ('alerts.mail', 'false'),
+      ('insights.watermark', 'false'),
+      ('insights.cell', 'owner_id = any ((select access.scope())::bigint[])'),
+      ('insights.audience', 'false')
     ) policy (name, sees)
   loop
     execute format('drop policy if exists owner on %s', t.name);
