@@ -76,7 +76,7 @@ class Series:
 
 
 _Q = load_queries(__file__, "forecasts.sql")
-_CLOCK = _Q.rows("clock", Clock)
+_CLOCK = _Q.rows("first_use", Clock)
 _OPEN_LOTS = _Q.rows("open_lots", OpenLot)
 _KEPT = _Q.rows("kept", Kept)
 _WANTED = _Q.rows("wanted_forecasts", WantedForecast)

@@ -1,4 +1,4 @@
--- clock : Clock
+-- first_use : Clock
 -- The database's time, and since when an account has been used; null: never.
 SELECT clock_timestamp() AS now, (
   SELECT u.occurred_at FROM metering.usage AS u
