@@ -83,10 +83,11 @@ async def test_only_who_is_signed_in_and_on_our_page(someone):
 
 async def test_guesses_count_with_those_to_sign_in(shared_database, someone):
     ada = await someone()
-    there = {"X-Forwarded-For": "198.51.100.44"}
     async with (
         serving(shared_database, login_tries_per_minute=3) as base,
-        httpx2.AsyncClient(base_url=base, headers=there, timeout=30) as http,
+        httpx2.AsyncClient(
+            base_url=base, headers={"X-Forwarded-For": "198.51.100.44", "Origin": base}, timeout=30
+        ) as http,
     ):
         assert (await http.post("/login", data={"email": ada.email, "password": RIGHT})).status_code == 303
         wrong = typed(old="wrong horse battery")

@@ -86,8 +86,8 @@ _KEY_HONOURED = {
 }
 _FOR_WHOM = {
     "models_purchase", "sessions_list", "sessions_end", "sessions_end_all", "compat_track_model_usage",
-    "compat_models", "compat_model_analytics", "compat_purchase_model", "invitations_accept", "models_list",
-    "model_reviews_put", "model_reviews_remove",
+    "compat_models", "compat_model_analytics", "compat_creator_analytics", "compat_purchase_model",
+    "invitations_accept", "models_list", "model_reviews_put", "model_reviews_remove",
 }  # fmt: skip
 _OPEN = {"livez", "readyz", "metrics"}
 
