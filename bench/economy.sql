@@ -57,4 +57,4 @@ from generate_series(1, %(models)s) i;
 insert into market.pricing (model_id, version, pricing) select m.id, 1, null from market.model m;
 
 insert into market.ownership (model_id, account_id, exclusive, price_credits, entry_id)
-select m.id, substr(m.external_id, 2)::bigint, true, 0, gen_random_uuid() from market.model m;
+select m.id, substr(m.external_id, 2)::bigint, true, 0, null from market.model m;

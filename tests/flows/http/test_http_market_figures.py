@@ -260,20 +260,20 @@ async def test_advice_is_made_of_the_records(client, superuser):
     assert falling["reason"] == "Its use fell by 75 %: from 12 uses in the 30 days before to 3 in the last 30."
     await client.must("/v1/charges", {"account_id": fan, "amount": 19, "credit_type": "goal_generation"})
     superuser.execute(
-        "update wallets.enrolment e set period_started_at = period_started_at - interval '10 days', "
+        "update wallets.enrolment e set period_started_at = period_started_at - interval '9 days 23:59', "
         "renews_at = renews_at - interval '10 days' from access.identity i where i.account_id = e.account_id "
         "and i.external_id = %s",
         [fan],
     )
     superuser.execute(
-        "update wallets.lot l set period_started_at = period_started_at - interval '10 days' from access.identity i "
-        "where i.account_id = l.account_id and i.external_id = %s and l.source = 'allowance'",
+        "update wallets.lot l set period_started_at = period_started_at - interval '9 days 23:59' "
+        "from access.identity i where i.account_id = l.account_id and i.external_id = %s and l.source = 'allowance'",
         [fan],
     )
     data = (await client.get(f"/v1/analytics/recommendations?account_id={fan}")).json["data"]
     assert data[0]["kind"] == "allowance_short"
     assert data[0]["reason"] == (
         "19 of 20 goal_generation credits of this period (95 %) are used, and 33 % of the period are over: at this "
-        "rate it takes 284 % of the allowance."
+        "rate it takes 285 % of the allowance."
     )
     is_problem(await (await client.key_of(owner)).get(f"/v1/analytics/recommendations?account_id={fan}"), 404)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import rows_batches
 from economy import TELLER, clean, party, pass_time
 from tokenhouse.domain import market, metering
 from tokenhouse.domain.ledger.types import Command
@@ -38,6 +39,10 @@ async def history(economy, admin):
         await metering.review_model(tx, party(payer), "m", 4, "good", moderated=False)
         await metering.review_model(tx, party(other), "m", 2, None, moderated=True)
     await economy.reverse(payer, reversed_.id, 10)
+    async with economy.db.transaction(TELLER) as tx:
+        await metering.adjust(tx, Command(party(owner), uuid.uuid4().hex, "00" * 16), 5, "a test", None, 14)
+    assert await metering.open_reviews(economy.db, metering.Thresholds(uses=1, share_percent=0))
+    admin.execute("update metering.review set state = 'cleared', ended_at = now()")
     whole = await economy.charge(other, model_id="m", amount=4)
     await economy.reverse(other, whole.id)
     pass_time(admin, timedelta(days=40))
@@ -117,6 +122,9 @@ DAMAGE = [
     ("purchases", False, "market.ownership", "entry_id = null", "price_credits > 0"),
     ("purchases", False, "market.ownership", "refund_entry_id = null, ended_at = null", "refund_entry_id is not null"),
     ("purchases", False, "ledger.entry", "kind = 'purchase'", "kind = 'refund'"),
+    ("adjustments", False, "earnings.adjustment", "nanos = nanos + 1", ANY),
+    ("adjustments", False, "earnings.adjustment", None, ANY),
+    ("reviews", False, "metering.review", "state = 'rejected', taken = 1, lost = 0", ANY),
     ("buckets", False, "access.account", "bucket = bucket + 1", ANY),
 ]
 OUT_OF_NOWHERE = """
@@ -159,8 +167,14 @@ async def test_value_out_of_nowhere_unbalances_the_sums(economy, admin):
     assert (named, sums, proof.holds) == (set(), {"USD"}, False)
 
 
+async def test_a_batch_of_what_did_not_go_to_a_bank(economy, admin):
+    await history(economy, admin)
+    await rows_batches.fill(economy, {}, admin)
+    assert (await found(economy))[1] == {"batches"}
+
+
 def test_every_invariant_is_seen_failing():
-    assert {name for damage in DAMAGE for name in damage[0].split()} == {one.name for one in INVARIANTS}
+    assert {"batches"} | {name for damage in DAMAGE for name in damage[0].split()} == {one.name for one in INVARIANTS}
 
 
 async def test_what_a_finding_says(economy, admin):

@@ -75,7 +75,7 @@ _USER = {
 _KEYED = {
     "charges_create", "charges_reverse", "holds_create", "holds_capture", "holds_void", "grants_create",
     "models_purchase", "models_refund", "payouts_create", "payouts_approve", "payouts_complete", "payouts_fail",
-    "payouts_cancel", "payout_batches_create",
+    "payouts_cancel", "payout_batches_create", "earnings_adjust", "earnings_reviews_reject",
 }  # fmt: skip
 _KEY_HONOURED = {
     "payouts_bulk",
