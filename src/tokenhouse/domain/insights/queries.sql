@@ -75,9 +75,9 @@ FROM (
   WHERE p.bucket = %(bucket)s::smallint AND p.account_id = %(account_id)s::bigint
   UNION ALL
   SELECT a.id, a.kind, a.nanos, 'completed', a.recorded_at
-  FROM earnings.adjustment AS a
-  WHERE a.account_id = %(account_id)s::bigint
-    AND a.bucket = any(ARRAY(SELECT b::smallint FROM access.deployment AS d, generate_series(0, d.buckets - 1) AS b))
+  FROM access.deployment AS d
+  CROSS JOIN generate_series(0, d.buckets - 1) AS b (bucket)
+  JOIN earnings.adjustment AS a ON a.bucket = b.bucket AND a.account_id = %(account_id)s::bigint
 ) AS t
 WHERE t.created_at >= %(since)s::timestamptz AND t.created_at < %(before)s::timestamptz
 ORDER BY t.created_at DESC, t.id DESC
