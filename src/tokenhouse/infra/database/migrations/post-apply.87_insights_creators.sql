@@ -103,7 +103,8 @@ begin
 end $$;
 
 -- The latest uses of an earner's models that are left, newest first; the user by a pseudonym. Only the models used last
--- are looked at: as many as there are rows to give.
+-- are looked at: as many as there are rows to give. Each step reads the one index that ends after a few rows, whatever
+-- the planner thinks of times that it does not know.
 create or replace function insights.recent_of(
   p_earner bigint, p_model bigint, p_since timestamptz, p_before timestamptz, p_most integer
 ) returns table (
@@ -111,7 +112,7 @@ create or replace function insights.recent_of(
   occurred_at timestamptz
 )
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan set jit = off as $$
 begin
   perform access.require_accounts(array[p_earner]);
@@ -119,23 +120,28 @@ begin
   select u.id, m.external_id, m.name, u.usage_type::text, access.pseudonym(p_earner, u.account_id),
          u.credits - coalesce(r.credits, 0), e.nanos, u.occurred_at
   from (
-    select x.bucket, x.model_id
-    from earnings.model_earner x
-    where x.earner_id = p_earner and (p_model is null or x.model_id = p_model) and x.last_used_at >= p_since
-    order by x.last_used_at desc
-    limit p_most
-  ) last
-  join market.model m on m.id = last.model_id
-  cross join lateral (
-    select y.* from metering.usage y
-    where y.bucket = last.bucket and y.model_id = last.model_id and y.counted and p_earner = any (y.earners)
-      and y.occurred_at >= p_since and y.occurred_at < p_before
-      and not exists (
-        select from metering.reversal v where v.bucket = y.bucket and v.usage_id = y.id and v.whole
-      )
-    order by y.id desc
+    select z.*
+    from (
+      select x.bucket, x.model_id
+      from earnings.model_earner x
+      where x.earner_id = p_earner and (p_model is null or x.model_id = p_model) and x.last_used_at >= p_since
+      order by x.last_used_at desc
+      limit p_most
+    ) last
+    cross join lateral (
+      select y.* from metering.usage y
+      where y.bucket = last.bucket and y.model_id = last.model_id and y.counted and p_earner = any (y.earners)
+        and y.occurred_at >= p_since and y.occurred_at < p_before
+        and not exists (
+          select from metering.reversal v where v.bucket = y.bucket and v.usage_id = y.id and v.whole
+        )
+      order by y.id desc
+      limit p_most
+    ) z
+    order by z.id desc
     limit p_most
   ) u
+  join market.model m on m.id = u.model_id
   cross join lateral (
     select sum(v.amount)::bigint as credits, array_agg(v.id) as ids
     from metering.reversal v where v.bucket = u.bucket and v.usage_id = u.id
@@ -143,10 +149,11 @@ begin
   cross join lateral (
     select coalesce(sum(case when t.credit_id > 0 then t.amount else -t.amount end), 0)::bigint as nanos
     from unnest(array_append(r.ids, u.id)) k (id)
-    join ledger.transfer t
-      on t.bucket = u.bucket and t.entry_id = k.id and t.asset_id = 0 and t.owner_id = p_earner
-         and t.kind in ('earning', 'reversal')
+    cross join lateral (
+      -- offset: by the entry, of which there are a few, and not by the earner, who has very many
+      select x.* from ledger.transfer x where x.bucket = u.bucket and x.entry_id = k.id offset 0
+    ) t
+    where t.asset_id = 0 and t.owner_id = p_earner and t.kind in ('earning', 'reversal')
   ) e
-  order by u.id desc
-  limit p_most;
+  order by u.id desc;
 end $$;
