@@ -5,7 +5,6 @@ A writer is used from one thread at a time. Its file must be there already; it k
 
 import csv
 import queue
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from tokenhouse.domain.insights.history import Line
+from tokenhouse.infra.kernel.cells import text_cell
 from tokenhouse.infra.kernel.money import usd_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ _SHEET_ROWS = 1_048_576
 _EXACT_IN_A_CELL = 10**15  # a spreadsheet's numbers have 15 digits
 _WAITING_BATCHES = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FORMULA = re.compile(r"[=+\-@\t\r\n\0]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +115,6 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
 }
 
 
-def cell_text(value: object) -> str:
-    """Give a text for a cell: with a leading ' where a spreadsheet could take it for a formula."""
-    text = str(value)
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
 def time_text(at: datetime) -> str:
     """Give a time as text: UTC, to the microsecond, always of the same length."""
     return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
@@ -186,7 +179,7 @@ def _csv_cell(sort: str, value: Any) -> Any:  # noqa: ANN401 - whatever a column
     if value is None or sort == "count":
         return value
     if sort == "text":
-        return cell_text(value)
+        return text_cell(value)
     return usd_text(value) if sort == "usd" else time_text(value)
 
 
@@ -235,7 +228,7 @@ class XlsxWriter:
             return
         if sort == "text":
             # By its type: write() would guess formulas, links and numbers.
-            self._sheet.write_string(self._row, place, cell_text(value))
+            self._sheet.write_string(self._row, place, text_cell(value))
         elif sort == "time":
             self._sheet.write_datetime(self._row, place, value.astimezone(UTC).replace(tzinfo=None), self._time)
         elif abs(value) < _EXACT_IN_A_CELL:
@@ -293,7 +286,7 @@ class ParquetWriter:
         if column.sort == "time":
             since = [None if one is None else (one - _EPOCH) // timedelta(microseconds=1) for one in values]
             return self._arrow.Array(since, self._arrow.DataType.int64()).cast(self._types["time"])
-        said = usd_text if column.sort == "usd" else cell_text
+        said = usd_text if column.sort == "usd" else text_cell
         texts = [None if one is None else said(one) for one in values]
         return self._arrow.Array(texts, self._arrow.DataType.utf8()).cast(self._types[column.sort])
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from tokenhouse.domain.market.types import OWNERSHIPS, Model
+from tokenhouse.infra.kernel.cells import FORMULA
 from tokenhouse.infra.kernel.errors import ValidationFailed
 from tokenhouse.infra.kernel.ids import is_external_id
 
@@ -29,7 +30,6 @@ _COUNTS = {"credit_cost": 10**15, "price_credits": 10**15, "creator_share_bps": 
 _FLAGS = frozenset({"premium", "active", "monetized"})
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 _TAKES_NOTHING = "-"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
 _FEATURES, _FEATURE_CHARACTERS = 50, 200
 
 
@@ -175,8 +175,8 @@ def _cells(model: Model) -> Iterator[str]:
 
 def _safe(cell: str) -> str:
     # What was written behind an apostrophe, or begins with one before such a character, comes back as it was.
-    return f"'{cell}" if cell.lstrip("'").startswith(_FORMULA) else cell
+    return f"'{cell}" if cell.lstrip("'").startswith(FORMULA) else cell
 
 
 def _plain(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell

@@ -1,10 +1,10 @@
-"""Cells of tables that spreadsheets open."""
+"""Cells of tables that spreadsheets open: no text is taken for a formula."""
 
-import re
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+"""How a text begins that a spreadsheet could take for a formula."""
 
-_FORMULA = re.compile(r"[=+\-@\t\r\n\0]")
 
-
-def text_cell(text: str) -> str:
-    """Write a text so that no spreadsheet takes it for a formula: a leading `'` where it might."""
-    return f"'{text}" if _FORMULA.match(text) else text
+def text_cell(value: object) -> str:
+    """Write a value as a text that is no formula: behind an apostrophe where it might be one."""
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
